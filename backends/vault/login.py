@@ -1,0 +1,163 @@
+"""The broker's own Vault token: one login shared by everything that reads through a backend.
+
+Owns: single flight, renewal at two thirds of its life, the login that replaces it, and the pauses after
+failures (R-089 to R-091). Refuses to know: how a method proves who we are (`methods`), and secrets.
+
+A renewal or login is done by the caller who finds it due. The old token is kept until the new one is there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from backends.vault.answers import BAD_REQUEST, FORBIDDEN, OK, unavailable
+from backends.vault.client import VaultClient
+from backends.vault.methods import HeldToken, Method, lease
+from broker.api import BackendLogin, PluginContext, SecretBackendUnavailable
+
+RELOGIN_PAUSE_SECONDS = 30.0
+"""A token that dies again and again must not become a login storm (R-089)."""
+LONGEST_FAILURE_PAUSE_SECONDS = 10.0
+"""Hundreds of managed tokens ask while a server is down: one attempt answers for all of them meanwhile."""
+LEAST_GAIN = 0.1
+"""A renewal that moves the end by less than this share of what was left has met the token's maximum life."""
+
+Clock = Callable[[], float]
+
+
+def boot_seconds() -> float:
+    """The clock that goes on while the machine sleeps, as the server's does."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class Login:
+    """Thread-safe. Every method raises SecretBackendUnavailable only; deadlines are on `time.monotonic`."""
+
+    def __init__(
+        self, method: Method, client: VaultClient, context: PluginContext, *, where: str, clock: Clock
+    ) -> None:
+        self._method = method
+        self._client = client
+        self._context = context
+        self._where = where
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._held: HeldToken | None = None
+        self._patience_until = 0.0
+        self._next_relogin_at = 0.0
+        self._vouched_for: HeldToken | None = None
+        self._failures = 0
+        self._failure: SecretBackendUnavailable | None = None
+        self._failure_until = 0.0
+
+    @property
+    def held(self) -> HeldToken | None:
+        """The token of the last login, without asking anybody."""
+        return self._held
+
+    def token(self, deadline: float) -> HeldToken:
+        """A token to ask with; logs in or renews if that is due."""
+        with self._alone(deadline):
+            held = self._held
+            if held is None:
+                return self._log_in(deadline)
+            due = self._clock() >= max(held.renew_at, self._patience_until)
+            if due or self._method.changed():
+                return self._successor(held, deadline)
+            return held
+
+    def is_alive(self, held: HeldToken, deadline: float) -> bool:
+        """Whether the server still knows this token: then it was a policy that said 403."""
+        if held is self._vouched_for and self._clock() < self._next_relogin_at:
+            return True
+        answer = self._client.ask(
+            lambda vault: vault.auth.token.lookup_self(), token=held.value, deadline=deadline
+        )
+        if answer.status not in (OK, FORBIDDEN):
+            raise unavailable(answer, self._where)
+        return answer.status == OK
+
+    def another_than(self, dead: HeldToken, deadline: float) -> HeldToken:
+        """A token in place of one that the server no longer knows; logs in once in a pause."""
+        with self._alone(deadline):
+            if self._held is not None and self._held is not dead:
+                return self._held
+            wait = self._next_relogin_at - self._clock()
+            if wait > 0:
+                raise SecretBackendUnavailable(
+                    f"{self._where}: the server forgot our token again; next login in {wait:.0f} s",
+                    code="login_paused",
+                    retry_after_seconds=wait,
+                )
+            self._next_relogin_at = self._clock() + RELOGIN_PAUSE_SECONDS
+            return self._log_in(deadline)
+
+    def vouch(self, fresh: HeldToken) -> None:
+        """This token was got a moment ago: if it may not even look itself up, it is alive all the same."""
+        self._vouched_for = fresh
+
+    @contextmanager
+    def _alone(self, deadline: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise SecretBackendUnavailable(f"{self._where}: a login is still under way", code="timeout")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _successor(self, held: HeldToken, deadline: float) -> HeldToken:
+        try:
+            return self._renew(held, deadline) or self._log_in(deadline)
+        except SecretBackendUnavailable:
+            left = held.ends_at - self._clock()
+            if left <= 0:
+                self._held = None
+                raise
+            self._patience_until = self._clock() + min(RELOGIN_PAUSE_SECONDS, left / 4)
+            return held
+
+    def _renew(self, held: HeldToken, deadline: float) -> HeldToken | None:
+        """The same token with a longer life; None if it takes a login."""
+        now = self._clock()
+        if not held.renewable or now >= held.ends_at or self._method.changed():
+            return None
+        answer = self._client.ask(
+            lambda vault: vault.auth.token.renew_self(), token=held.value, deadline=deadline
+        )
+        if answer.status in (BAD_REQUEST, FORBIDDEN):
+            return None
+        renewed = lease(answer, "auth", now=now, where=self._where, value=held.value)
+        self._held = renewed
+        gained = renewed.ends_at - held.ends_at
+        return renewed if gained > LEAST_GAIN * (renewed.ends_at - now) else None
+
+    def _log_in(self, deadline: float) -> HeldToken:
+        now = self._clock()
+        if self._failure is not None and now < self._failure_until:
+            raise SecretBackendUnavailable(self._failure.message, code=self._failure.code)
+        try:
+            held = self._method.log_in(now, deadline)
+        except SecretBackendUnavailable as error:
+            pause = min(2.0**self._failures, LONGEST_FAILURE_PAUSE_SECONDS)
+            self._failures += 1
+            self._failure, self._failure_until = error, now + pause
+            self._report("failure", error.message)
+            raise
+        self._held = held
+        self._patience_until = 0.0
+        self._failures, self._failure = 0, None
+        self._report("success")
+        return held
+
+    def _report(self, outcome: str, message: str | None = None) -> None:
+        self._context.observer(
+            BackendLogin(
+                backend=self._context.name,
+                outcome="success" if outcome == "success" else "failure",
+                method=self._method.name,
+                message=message,
+            )
+        )

@@ -1,0 +1,132 @@
+"""The one import for plug-in authors.
+
+Owns: the plug-in descriptors and the names that a secret backend, a sink or a client authentication method needs.
+Refuses to know: the daemon. A plug-in's entry point resolves to one of the descriptors below; the module that defines it
+imports nothing heavy (libraries are loaded inside `create`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from broker.errors import (
+    Fault,
+    SecretAccessDenied,
+    SecretBackendError,
+    SecretBackendUnavailable,
+    SecretMalformed,
+    SecretNotFound,
+    SinkError,
+)
+from broker.events import BackendLogin, Event, LifeCycle
+from broker.model import AccessToken, Client, Moment, Publication, Revision, Secret, SecretDocument
+from broker.options import (
+    Duration,
+    FileMode,
+    FilePath,
+    GroupName,
+    HttpUrl,
+    InputDirectory,
+    InputFile,
+    SecretRef,
+)
+from broker.ports import Observer, SecretBackend, TokenSink
+
+API_VERSION = 1
+
+Capability = Literal["versions", "cheap_version_check", "batch", "expiry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginContext:
+    """What a plug-in is told about its place: its configured name and where to report events."""
+
+    name: str
+    observer: Observer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretBackendPlugin:
+    """Entry-point group `token_broker.secret_backends`.
+
+    `options` is a msgspec.Struct (frozen, kw_only) whose fields are the keys of the `[secret_backends.NAME]` table besides
+    `type`; `create` builds a backend from it and is called in a worker thread; `check` may add faults that types cannot
+    express, with paths relative to the table.
+    """
+
+    options: type[Any]
+    create: Callable[[Any, PluginContext], SecretBackend]
+    check: Callable[[Any], tuple[Fault, ...]] = lambda options: ()
+    capabilities: frozenset[Capability] = frozenset()
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSinkPlugin:
+    """Entry-point group `token_broker.sinks`; `target` names what a sink with these options writes to, for messages."""
+
+    options: type[Any]
+    create: Callable[[Any, PluginContext], TokenSink]
+    target: Callable[[Any], str]
+    check: Callable[[Any], tuple[Fault, ...]] = lambda options: ()
+    api_version: int = API_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientAuthentication:
+    """What a client authentication method adds to an access token request."""
+
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientAuthPlugin:
+    """Entry-point group `token_broker.client_auth`, named by the registered `token_endpoint_auth_method` value.
+
+    `authenticate` is pure; it raises SecretMalformed for a credential that the method cannot carry.
+    """
+
+    authenticate: Callable[[Client], ClientAuthentication]
+    api_version: int = API_VERSION
+
+
+__all__ = [
+    "API_VERSION",
+    "AccessToken",
+    "BackendLogin",
+    "Capability",
+    "Client",
+    "ClientAuthPlugin",
+    "ClientAuthentication",
+    "Duration",
+    "Event",
+    "Fault",
+    "FileMode",
+    "FilePath",
+    "GroupName",
+    "HttpUrl",
+    "InputDirectory",
+    "InputFile",
+    "LifeCycle",
+    "Moment",
+    "Observer",
+    "PluginContext",
+    "Publication",
+    "Revision",
+    "Secret",
+    "SecretAccessDenied",
+    "SecretBackend",
+    "SecretBackendError",
+    "SecretBackendPlugin",
+    "SecretBackendUnavailable",
+    "SecretDocument",
+    "SecretMalformed",
+    "SecretNotFound",
+    "SecretRef",
+    "SinkError",
+    "TokenSink",
+    "TokenSinkPlugin",
+]

@@ -1,0 +1,243 @@
+"""From a configuration to running parts.
+
+Owns: which object is built from which table, and which are kept when a configuration is applied over another. Refuses to
+know: processes, signals, listeners.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from broker import __version__
+from broker.api import PluginContext, SecretBackendPlugin
+from broker.app.unit import PublisherPlace, Unit
+from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable
+from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
+from broker.core.managed_token import ManagedToken
+from broker.core.minter import Authenticate, Minter
+from broker.core.publisher import Publisher
+from broker.core.renewer import Renewer
+from broker.core.secret_watch import SecretWatch
+from broker.core.secrets import BackendClient, CredentialSource
+from broker.core.store import Store
+from broker.events import TokenRemoved
+from broker.infra.http import HttpxTransport
+from broker.infra.threads import DaemonThreadPool
+from broker.model import TokenRequest
+from broker.oauth import metadata
+from broker.options import SecretRef
+from broker.plugins import Plugins
+from broker.ports import Clock, Observer, SecretBackend
+
+USER_AGENT = f"token-broker/{__version__}"
+
+
+class Assembly:
+    """The running parts of the configuration in force."""
+
+    def __init__(
+        self, *, plugins: Plugins, store: Store, clock: Clock, observer: Observer, rng: random.Random
+    ) -> None:
+        self._plugins = plugins
+        self._store = store
+        self._clock = clock
+        self._observer = observer
+        self._rng = rng
+        self._sink_threads = DaemonThreadPool("sinks", observer=observer)
+        self._backends: dict[str, tuple[PluginTable, BackendClient]] = {}
+        self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
+        self._units: dict[str, Unit] = {}
+
+    @property
+    def units(self) -> Mapping[str, Unit]:
+        """The running units by token name."""
+        return self._units
+
+    async def apply(self, config: Config, group: asyncio.TaskGroup) -> None:
+        """Start, stop and replace what differs from the configuration in force; the rest is not touched (R-012)."""
+        old_backends, old_servers = dict(self._backends), dict(self._servers)
+        self._backends = {
+            name: _kept(old_backends, name, table) or (table, self._backend(name, table))
+            for name, table in config.secret_backends.items()
+        }
+        self._servers = {
+            name: _kept(old_servers, name, table) or (table, self._server(name, table))
+            for name, table in config.authorization_servers.items()
+        }
+        for name in sorted(set(self._units) - set(config.tokens)):
+            self._store.remove(name)
+            await self._units.pop(name).stop(keep=frozenset())
+            self._observer(TokenRemoved(token=name))
+        for name, table in config.tokens.items():
+            await self._apply_token(name, table, group)
+        await asyncio.gather(
+            *(client.close() for name, (_, client) in old_backends.items() if not self._uses(client)),
+            *(server.close() for name, (_, server) in old_servers.items() if not self._uses(server)),
+        )
+
+    async def stop(self) -> None:
+        """Stop everything; published files stay."""
+        await asyncio.gather(*(unit.stop(keep=None) for unit in self._units.values()))
+        await asyncio.gather(
+            *(client.close() for _, client in self._backends.values()),
+            *(server.close() for _, server in self._servers.values()),
+        )
+        self._sink_threads.close()
+
+    async def _apply_token(self, name: str, table: TokenTable, group: asyncio.TaskGroup) -> None:
+        old = self._units.get(name)
+        fingerprint = self._fingerprint(table)
+        if old is not None and old.fingerprint == fingerprint:
+            old.table = table
+            return
+        new = self._unit(name, table, fingerprint, old)
+        if old is not None:
+            await old.stop(keep=new.targets)
+        self._units[name] = new
+        self._store.put(new.token, new.renewer.request)
+        new.start(group)
+
+    def _fingerprint(self, table: TokenTable) -> object:
+        return (
+            [getattr(table, field) for field in table.__struct_fields__ if field not in ("allow", "required")],
+            self._servers[table.authorization_server][0],
+            [self._backends[name][0] for name in _backend_names(table)],
+        )
+
+    def _unit(self, name: str, table: TokenTable, fingerprint: object, old: Unit | None) -> Unit:
+        token = ManagedToken(name, renew_at=table.renew_at, clock=self._clock, observer=self._observer)
+        if old is not None:
+            token.adopt(old.token)
+        credentials = CredentialSource(
+            client_id=table.client_id,
+            client_secret=table.client_secret,
+            client_secret_expires=table.client_secret_expires,
+            strip_newline=table.strip_newline,
+            backends={backend: client for backend, (_, client) in self._backends.items()},
+        )
+        minter = Minter(
+            server=self._servers[table.authorization_server][1],
+            credentials=credentials,
+            request=TokenRequest(
+                scope=table.scope,
+                resource=table.resource,
+                audience=table.audience,
+                parameters=table.parameters,
+            ),
+            default_lifetime_seconds=table.default_lifetime,
+            client_auth=self._client_auth,
+            clock=self._clock,
+        )
+        renewer = Renewer(
+            token=token,
+            minter=minter,
+            min_lifetime_seconds=table.min_lifetime,
+            clock=self._clock,
+            observer=self._observer,
+            rng=self._rng,
+            due_now=old is not None and _identity(old.table) != _identity(table),
+        )
+        watch = SecretWatch(
+            token=token,
+            credentials=credentials,
+            renewer=renewer,
+            poll_seconds=table.poll_secret_version,
+            clock=self._clock,
+            observer=self._observer,
+            rng=self._rng,
+        )
+        return Unit(
+            token=token,
+            table=table,
+            fingerprint=fingerprint,
+            renewer=renewer,
+            watch=watch,
+            publishers=[self._place(token, sink) for sink in (*table.files, *table.sinks)],
+        )
+
+    def _place(self, token: ManagedToken, table: PluginTable) -> PublisherPlace:
+        plugin = self._plugins.sink(table.type)
+        target = plugin.target(table.options)
+        remove = getattr(table.options, "on_expiry", "keep") == "remove"
+        context = PluginContext(name=token.name, observer=self._observer)
+        publisher = Publisher(
+            token=token,
+            sink=plugin.create(table.options, context),
+            sink_type=table.type,
+            target=target,
+            withdraw_on_expiry=remove,
+            runner=self._sink_threads,
+            clock=self._clock,
+            observer=self._observer,
+            rng=self._rng,
+        )
+        return PublisherPlace(publisher=publisher, target=target, withdraw_when_removed=remove)
+
+    def _backend(self, name: str, table: PluginTable) -> BackendClient:
+        plugin = self._plugins.secret_backend(table.type)
+        context = PluginContext(name=name, observer=self._observer)
+        return BackendClient(
+            name=name,
+            create=_creator(plugin, table.options, context),
+            runner=DaemonThreadPool(f"backend {name}", observer=self._observer),
+            observer=self._observer,
+            clock=self._clock,
+        )
+
+    def _server(self, name: str, table: AuthorizationServerTable) -> AuthorizationServer:
+        discovery_url = table.discovery_url
+        if discovery_url is None and table.token_endpoint is None and table.issuer is not None:
+            discovery_url = metadata.discovery_url(table.issuer)
+        settings = AuthorizationServerSettings(
+            name=name,
+            discovery_url=discovery_url,
+            issuer=table.issuer,
+            token_endpoint=table.token_endpoint,
+            allowed_hosts=frozenset(table.token_endpoint_hosts)
+            or metadata.default_hosts(table.issuer, discovery_url),
+            allow_insecure_loopback=table.allow_insecure_loopback,
+            profile=table.profile,
+            token_endpoint_auth_method=table.token_endpoint_auth_method,
+            max_concurrent_mints=table.max_concurrent_mints,
+        )
+        transport = HttpxTransport(ca_file=table.ca_file, user_agent=USER_AGENT)
+        return AuthorizationServer(
+            settings, transport=transport, clock=self._clock, observer=self._observer
+        )
+
+    def _client_auth(self, method: str) -> Authenticate:
+        return self._plugins.client_auth(method).authenticate
+
+    def _uses(self, part: object) -> bool:
+        return any(part is other for _, other in (*self._backends.values(), *self._servers.values()))
+
+
+def _kept(old: Mapping[str, tuple[Any, Any]], name: str, table: Any) -> Any:
+    kept = old.get(name)
+    return kept if kept is not None and kept[0] == table else None
+
+
+def _creator(
+    plugin: SecretBackendPlugin, options: Any, context: PluginContext
+) -> Callable[[], SecretBackend]:
+    return lambda: plugin.create(options, context)
+
+
+def _backend_names(table: TokenTable) -> list[str]:
+    refs = (table.client_id, table.client_secret, table.client_secret_expires)
+    return sorted({ref.backend for ref in refs if isinstance(ref, SecretRef)})
+
+
+def _identity(table: TokenTable) -> tuple[object, ...]:
+    """What makes it another token: whose it is and what was asked for."""
+    return (
+        table.authorization_server,
+        table.client_id,
+        table.scope,
+        table.resource,
+        table.audience,
+        table.parameters,
+    )

@@ -1,0 +1,234 @@
+"""The life cycle of the daemon: locks, listeners, tokens, readiness, reload, stop.
+
+Owns: the order of things. Locks come first, then metrics and the ops listener, then what can fail: a broker that cannot
+mint must still be scraped. Refuses to know: how any part works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from broker import __version__
+from broker.app import process
+from broker.app.assembly import Assembly
+from broker.app.readiness import ReadyWatch
+from broker.app.supervision import supervise
+from broker.app.vocabulary import PluginVocabulary
+from broker.config.load import load
+from broker.config.schema import Config
+from broker.core.store import Store
+from broker.errors import ConfigError, Fault
+from broker.events import ConfigReloaded, Event, LifeCycle
+from broker.infra.clock import SystemClock
+from broker.infra.systemd import Notifier, listening_sockets
+from broker.plugins import Plugins
+from broker.policy.readiness import Readiness, readiness
+from broker.server.ops import OpsServer
+from broker.server.peer import AccessRule
+from broker.server.unix import UnixServer
+from broker.telemetry import logs
+from broker.telemetry.metrics import Metrics
+
+STOP_SECONDS = 4.0
+RESTART_REQUIRED = ("broker", "socket", "ops")
+
+
+def run(config_path: Path) -> int:
+    """Run until SIGTERM or SIGINT. Raises ConfigError, AlreadyRunning, SocketInUse."""
+    process.harden()
+    plugins = Plugins()
+    vocabulary = PluginVocabulary(plugins)
+    config = load(config_path, environment=os.environ, vocabulary=vocabulary)
+    with ExitStack() as stack:
+        logging = stack.enter_context(closing(logs.configure(config.log.level, config.log.format)))
+        warnings = process.lock_directories(config.broker, stack)
+        daemon = Daemon(config_path, config, plugins=plugins, vocabulary=vocabulary, logging=logging)
+        for warning in warnings:
+            daemon.observe(LifeCycle(phase="warning", message=warning))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(daemon.main())
+    return os.EX_OK
+
+
+class Daemon:
+    """One run of the daemon."""
+
+    def __init__(
+        self,
+        config_path: Path,
+        config: Config,
+        *,
+        plugins: Plugins,
+        vocabulary: PluginVocabulary,
+        logging: logs.Logging,
+    ) -> None:
+        self._logging = logging
+        self._config_path = config_path
+        self._config = config
+        self._vocabulary = vocabulary
+        self._clock = SystemClock()
+        self._notifier = Notifier(os.environ)
+        self._metrics = Metrics()
+        self._logs = logs.LogObserver()
+        self._store = Store(self._clock)
+        self._ready = ReadyWatch()
+        self._assembly = Assembly(
+            plugins=plugins,
+            store=self._store,
+            clock=self._clock,
+            observer=self.observe,
+            rng=random.SystemRandom(),
+        )
+        self._metrics.watch(self._store, self._clock)
+
+    def observe(self, event: Event) -> None:
+        """Pass an event to everyone who listens."""
+        self._metrics(event)
+        self._logs(event)
+        self._ready(event)
+
+    async def main(self) -> None:
+        """From listeners to the last closed connection."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(logs.asyncio_exception_handler)
+        stop, reload = asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
+        self.observe(LifeCycle(phase="starting", message=f"token-broker {__version__}"))
+        ops = OpsServer(
+            listen=self._config.ops.listen,
+            metrics=self._metrics.render,
+            reader=self._store,
+            ready=self._readiness,
+            name_ready=lambda name: readiness((self._store.record(name),)),
+            observer=self.observe,
+            clock=self._clock,
+        )
+        await ops.start()
+        server = self._socket_server()
+        await server.start()
+        self.observe(LifeCycle(phase="listening", message=self._config.socket.path))
+        async with asyncio.TaskGroup() as group:
+            await self._assembly.apply(self._config, group)
+            tasks = [
+                group.create_task(supervise("readiness", self._become_ready)),
+                group.create_task(supervise("reload", lambda: self._reload_when(reload, server, group))),
+            ]
+            await stop.wait()
+            self._notifier.stopping()
+            self.observe(LifeCycle(phase="stopping", message="stopping"))
+            for task in tasks:
+                task.cancel()
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await server.stop()
+                    await self._assembly.stop()
+                    await ops.stop()
+            except TimeoutError:
+                self.observe(LifeCycle(phase="warning", message="not everything stopped in time"))
+
+    def _socket_server(self) -> UnixServer:
+        table = self._config.socket
+        rule = AccessRule.from_names(groups=[table.group] if table.group else [])
+        return UnixServer(
+            path=Path(table.path),
+            mode=table.mode,
+            gid=next(iter(rule.gids), None),
+            reader=self._store,
+            rules=_rules(self._config),
+            observer=self.observe,
+            clock=self._clock,
+            inherited=_inherited_socket(),
+        )
+
+    def _readiness(self) -> Readiness:
+        return readiness(
+            self._store.record(name)
+            for name, unit in self._assembly.units.items()
+            if unit.table.required
+        )
+
+    async def _become_ready(self) -> None:
+        """READY when every required token is published, at the latest at the deadline; then STATUS follows."""
+
+        def published() -> bool:
+            return self._readiness().ready and all(
+                unit.published for unit in self._assembly.units.values() if unit.table.required
+            )
+
+        if await self._ready.until(published, timeout_seconds=self._config.broker.startup_deadline):
+            self._tell_ready("every required token is published")
+        else:
+            reasons = "; ".join(self._readiness().reasons) or "a required token is not published yet"
+            self._notifier.ready(f"degraded: {reasons}")
+            self.observe(LifeCycle(phase="degraded", message=reasons))
+            await self._ready.until(published, timeout_seconds=None)
+            self._tell_ready("every required token is published by now")
+        await asyncio.Event().wait()
+
+    def _tell_ready(self, message: str) -> None:
+        self._notifier.ready(message)
+        self.observe(LifeCycle(phase="ready", message=message))
+
+    async def _reload_when(
+        self, wanted: asyncio.Event, server: UnixServer, group: asyncio.TaskGroup
+    ) -> None:
+        while True:
+            await wanted.wait()
+            wanted.clear()
+            self._notifier.reloading()
+            outcome = "the old configuration stays in force"
+            try:
+                outcome = await self._reload(server, group)
+                self.observe(ConfigReloaded(outcome="success", message=outcome))
+            except ConfigError as error:
+                faults = "; ".join(str(fault) for fault in error.faults)
+                self.observe(ConfigReloaded(outcome="failure", message=f"{outcome}: {faults}"))
+            finally:
+                self._notifier.ready(outcome)
+
+    async def _reload(self, server: UnixServer, group: asyncio.TaskGroup) -> str:
+        new = load(self._config_path, environment=os.environ, vocabulary=self._vocabulary)
+        changed = [name for name in RESTART_REQUIRED if getattr(new, name) != getattr(self._config, name)]
+        self._logging.change(new.log.level, new.log.format)
+        await self._assembly.apply(new, group)
+        server.replace_rules(_rules(new))
+        self._config = new
+        if changed:
+            return f"reloaded; restart required for {', '.join(f'[{name}]' for name in changed)}"
+        return "reloaded"
+
+
+def _rules(config: Config) -> dict[str, AccessRule]:
+    return {
+        name: AccessRule.from_names(
+            users=table.allow.users, groups=table.allow.groups, units=table.allow.units
+        )
+        for name, table in config.tokens.items()
+    }
+
+
+def _inherited_socket() -> socket.socket | None:
+    try:
+        inherited = listening_sockets(os.environ, pid=os.getpid())
+    except ValueError as error:
+        raise ConfigError((Fault("socket", f"{error}: check the .socket unit"),)) from None
+    if len(inherited) > 1:
+        raise ConfigError((Fault("socket", "more than one listening socket was passed: check the .socket unit"),))
+    return next(iter(inherited.values()), None)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,109 @@
+"""`once`: mint, publish to the configured files, exit. For init containers, cron and one-shot units.
+
+Owns: when to give up and with which exit code. Beside a running daemon it mints nothing: it waits for that daemon's
+tokens on the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import msgspec
+
+from broker.app import process
+from broker.app.assembly import Assembly
+from broker.app.readiness import ReadyWatch
+from broker.app.vocabulary import PluginVocabulary
+from broker.client.errors import AccessDenied, BrokerUnreachable, TokenUnavailable, TryAgainLater
+from broker.client.fetch import fetch
+from broker.config.load import load
+from broker.config.schema import Config
+from broker.core.store import Store
+from broker.events import Event
+from broker.infra.clock import SystemClock
+from broker.infra.locks import AlreadyRunning
+from broker.plugins import Plugins
+from broker.telemetry import logs
+
+
+def once(config_path: Path, names: Sequence[str]) -> int:
+    """Mint and publish `names` (none: all). Raises ConfigError, or AccessDenied for an unknown name."""
+    process.harden()
+    plugins = Plugins()
+    config = load(config_path, environment=os.environ, vocabulary=PluginVocabulary(plugins))
+    config = _only(config, names)
+    with ExitStack() as stack:
+        stack.enter_context(closing(logs.configure(config.log.level, config.log.format)))
+        try:
+            process.lock_directories(config.broker, stack)
+        except AlreadyRunning:
+            return _wait_for_daemon(config)
+        return asyncio.run(_mint(config, plugins))
+
+
+def _only(config: Config, names: Sequence[str]) -> Config:
+    for name in names:
+        if name not in config.tokens:
+            configured = ", ".join(sorted(config.tokens)) or "none"
+            raise AccessDenied(
+                f"there is no managed token {name}", code="denied", fix=f"configured are: {configured}"
+            )
+    if not names:
+        return config
+    tokens = {name: table for name, table in config.tokens.items() if name in names}
+    return msgspec.structs.replace(config, tokens=tokens)
+
+
+async def _mint(config: Config, plugins: Plugins) -> int:
+    asyncio.get_running_loop().set_exception_handler(logs.asyncio_exception_handler)
+    clock, watch, log = SystemClock(), ReadyWatch(), logs.LogObserver()
+
+    def observe(event: Event) -> None:
+        log(event)
+        watch(event)
+
+    store = Store(clock)
+    assembly = Assembly(
+        plugins=plugins, store=store, clock=clock, observer=observe, rng=random.SystemRandom()
+    )
+
+    def hopeless() -> bool:
+        """The request itself is refused: nothing that time brings will change that."""
+        return any(unit.token.condition == "misconfigured" for unit in assembly.units.values())
+
+    def over() -> bool:
+        return hopeless() or all(unit.published for unit in assembly.units.values())
+
+    async with asyncio.TaskGroup() as group:
+        await assembly.apply(config, group)
+        await watch.until(over, timeout_seconds=config.broker.startup_deadline)
+        missing = [name for name, unit in assembly.units.items() if not unit.published]
+        code = os.EX_OK if not missing else os.EX_UNAVAILABLE if hopeless() else os.EX_TEMPFAIL
+        for name in missing:
+            record = store.record(name)
+            print(f"token-broker: {name}: {record.condition}: {record.reason}", file=sys.stderr)
+        await assembly.stop()
+    return code
+
+
+def _wait_for_daemon(config: Config) -> int:
+    """A daemon holds the directories, so it publishes these files: wait until it has the tokens.
+
+    Raises TokenClientError: AccessDenied for a name that this daemon does not know.
+    """
+    deadline = time.monotonic() + config.broker.startup_deadline
+    for name in config.tokens:
+        try:
+            left = max(0.0, deadline - time.monotonic())
+            fetch(config.socket.path, name, accept="text/plain", wait_seconds=left)
+        except (TryAgainLater, TokenUnavailable, BrokerUnreachable) as error:
+            print(f"token-broker: {name}: the running daemon has no token: {error}", file=sys.stderr)
+            return os.EX_UNAVAILABLE if isinstance(error, TokenUnavailable) else os.EX_TEMPFAIL
+    return os.EX_OK

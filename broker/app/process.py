@@ -1,0 +1,65 @@
+"""The process itself, before it holds any secret, and the directories that it may not share.
+
+Owns: hardening (R-159) and the two locks. Refuses to know: what the daemon does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+from contextlib import ExitStack
+from pathlib import Path
+
+from broker.config.schema import BrokerTable
+from broker.errors import ConfigError, Fault
+from broker.infra.locks import RuntimeLock
+
+PR_SET_DUMPABLE = 4
+RUNTIME_MODE = 0o755
+"""Programs of other users pass through it to their token files and the socket, which guard themselves."""
+STATE_MODE = 0o700
+
+
+def harden() -> None:
+    """No core file, no reading of our memory by processes of the same user, no file that others may read by accident.
+
+    Set here and not only in the unit: a piped core handler ignores RLIMIT_CORE, and an execve resets the flag.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def lock_directories(table: BrokerTable, stack: ExitStack) -> tuple[str, ...]:
+    """Hold the runtime and the state directory until `stack` closes; answers warnings.
+
+    Raises AlreadyRunning if another instance holds one, ConfigError if the runtime directory cannot be used. A state
+    directory that cannot be used costs only what it would keep.
+    """
+    _lock(Path(table.runtime_dir), RUNTIME_MODE, "broker.runtime_dir", stack)
+    try:
+        _lock(Path(table.state_dir), STATE_MODE, "broker.state_dir", stack)
+    except ConfigError as error:
+        return tuple(str(fault) for fault in error.faults)
+    return ()
+
+
+def _lock(directory: Path, mode: int, key: str, stack: ExitStack) -> None:
+    try:
+        if not directory.is_dir():
+            directory.mkdir(parents=True, mode=0o755)
+            directory.chmod(mode)
+        stack.enter_context(RuntimeLock(directory / "lock"))
+    except OSError as error:
+        raise ConfigError(
+            (
+                Fault(
+                    key,
+                    f"{directory} cannot be used: {error.strerror}; create it writable for uid {os.geteuid()},"
+                    " or name another directory",
+                ),
+            )
+        ) from None

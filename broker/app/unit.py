@@ -1,0 +1,82 @@
+"""One managed token at work: its state, its renewer, its secret watch and its publishers, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from broker.app.supervision import supervise
+from broker.config.schema import TokenTable
+from broker.core.managed_token import ManagedToken
+from broker.core.publisher import Publisher
+from broker.core.renewer import Renewer
+from broker.core.secret_watch import SecretWatch
+
+
+@dataclass(slots=True, kw_only=True)
+class PublisherPlace:
+    """A publisher and what the configuration says of its place."""
+
+    publisher: Publisher
+    target: str
+    withdraw_when_removed: bool
+
+
+class Unit:
+    """The running parts of one managed token."""
+
+    def __init__(
+        self,
+        *,
+        token: ManagedToken,
+        table: TokenTable,
+        fingerprint: object,
+        renewer: Renewer,
+        watch: SecretWatch,
+        publishers: Sequence[PublisherPlace],
+    ) -> None:
+        self.token = token
+        self.table = table
+        self.fingerprint = fingerprint
+        """Everything in the configuration that this unit was built from; equal means unchanged."""
+        self.renewer = renewer
+        self._watch = watch
+        self._places = tuple(publishers)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Start the tasks."""
+        name = self.token.name
+        works = [(f"renewer {name}", self.renewer.run), (f"secret watch {name}", self._watch.run)]
+        works += [(f"publisher {name} {place.target}", place.publisher.run) for place in self._places]
+        self._tasks = [
+            group.create_task(supervise(task_name, work), name=task_name) for task_name, work in works
+        ]
+
+    async def stop(self, *, keep: frozenset[str] | None) -> None:
+        """Cancel the tasks and close the sinks.
+
+        `keep` names the targets that a successor goes on publishing; None at shutdown, when every file stays.
+        """
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(
+            *(
+                place.publisher.stop(
+                    withdraw=keep is not None and place.withdraw_when_removed and place.target not in keep
+                )
+                for place in self._places
+            )
+        )
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """Where this unit publishes."""
+        return frozenset(place.target for place in self._places)
+
+    @property
+    def published(self) -> bool:
+        """Whether the token is usable and every sink has taken one of its revisions."""
+        return self.token.revision is not None and all(place.publisher.published for place in self._places)

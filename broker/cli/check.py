@@ -1,0 +1,90 @@
+"""`token-broker check`: is this configuration right? Without network, and without starting anything.
+
+Owns: the verdict: what is wrong with the configuration or with a file that it names is a fault, and 78. Where
+the broker would only use a default directory that this user cannot, a note is enough: another user may run
+the broker. Refuses to know: the rules (`broker.config`), what makes a directory unsafe (`broker.sinks`).
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from broker.cli import addresses
+from broker.cli.options import Arguments, Command
+from broker.cli.streams import complain
+from broker.config.inspection import Inspection, inspect
+from broker.config.schema import Config
+from broker.errors import ConfigError, SinkError
+
+COMMAND = Command(
+    "check",
+    "validate the configuration, without network: one line for every fault, and 78",
+    options=(addresses.CONFIG,),
+    example="token-broker check --config /etc/token-broker/config.toml",
+)
+
+
+def run(arguments: Arguments) -> int:
+    """Print `ok`. Raises ConfigError with every fault."""
+    from broker.app import vocabulary
+    from broker.config.load import load
+
+    path = addresses.config(arguments)
+    config = load(Path(path), environment=os.environ, vocabulary=vocabulary())
+    inspection = excused(inspect(config, directories=OutputDirectories()), config)
+    if inspection.faults:
+        raise ConfigError(inspection.faults)
+    for note in inspection.notes:
+        complain(f"note: {note}")
+    print(f"{path}: ok, managed tokens: {', '.join(sorted(config.tokens)) or 'none'}")
+    return os.EX_OK
+
+
+def excused(inspection: Inspection, config: Config) -> Inspection:
+    """The same, with what is said about directories that the configuration does not name as notes."""
+    defaults = set(_default_directories(config))
+    return Inspection(
+        faults=tuple(fault for fault in inspection.faults if fault.path not in defaults),
+        notes=(*(fault for fault in inspection.faults if fault.path in defaults), *inspection.notes),
+    )
+
+
+class OutputDirectories:
+    """Implements `broker.config.inspection.Directories` as the file sink sees directories."""
+
+    def refusal(self, directory: str) -> str | None:
+        """Why the file sink would not publish there."""
+        from broker.sinks.directory import opened
+
+        try:
+            with opened(directory, create=False):
+                return None
+        except SinkError as error:
+            return error.message
+        except OSError:
+            return None
+
+    def disk(self, directory: str) -> str | None:
+        """The type of its file system unless that is memory."""
+        from broker.sinks.mounts import MEMORY, file_system
+
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            kind = file_system(descriptor)
+        finally:
+            os.close(descriptor)
+        return None if kind in MEMORY else kind
+
+
+def _default_directories(config: Config) -> Iterator[str]:
+    """The key paths of directories that the configuration leaves to the defaults."""
+    default = Config().broker
+    if config.broker.runtime_dir == default.runtime_dir:
+        yield "broker.runtime_dir"
+        if Path(config.socket.path).parent == Path(default.runtime_dir):
+            yield "socket.path"
+    if config.broker.state_dir == default.state_dir:
+        yield "broker.state_dir"

@@ -1,0 +1,1 @@
+"""The configuration: schema, strict decoding with every fault located, TOML and YAML, JSON Schema."""

@@ -1,0 +1,98 @@
+"""Exactly one mint attempt for one managed token.
+
+Owns: the walk metadata -> credentials -> authenticated request -> answer -> AccessToken, and the one immediate second try
+that a rejected credential with a *changed* secret is worth (R-050). Refuses to know: retries, schedules, where the token
+goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from broker.api import ClientAuthentication
+from broker.core.authorization_server import AuthorizationServer
+from broker.core.secrets import Credentials, CredentialSource
+from broker.errors import AwaitingSecret, CredentialRejected, SecretBackendError, TokenEndpointMoved
+from broker.model import AccessToken, Client, TokenRequest
+from broker.oauth import profiles, token_endpoint
+from broker.policy import rotation
+from broker.ports import Clock
+
+Authenticate = Callable[[Client], ClientAuthentication]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minted:
+    """A token and the credentials that it was minted with."""
+
+    token: AccessToken
+    credentials: Credentials
+
+
+class Minter:
+    """Mints for one managed token."""
+
+    def __init__(
+        self,
+        *,
+        server: AuthorizationServer,
+        credentials: CredentialSource,
+        request: TokenRequest,
+        default_lifetime_seconds: float | None,
+        client_auth: Callable[[str], Authenticate],
+        clock: Clock,
+    ) -> None:
+        self.server = server
+        self.credentials = credentials
+        self._request = request
+        self._default_lifetime_seconds = default_lifetime_seconds
+        self._client_auth = client_auth
+        self._clock = clock
+
+    async def attempt(self) -> Minted:
+        """One attempt. Raises BrokerError: anything of the secret backend, the metadata, the transport or the answer.
+
+        The secret is read for each attempt. A rejected one is read once more: a changed value is tried at once, an
+        unchanged one means that a new secret is awaited.
+        """
+        used = await self.credentials.read()
+        try:
+            return await self._exchange(used)
+        except CredentialRejected as rejection:
+            try:
+                again = await self.credentials.reread()
+            except SecretBackendError:
+                raise rejection from None
+            if not rotation.is_new(again.client, used.client):
+                raise AwaitingSecret(
+                    f"{rejection.message}; the secret backend still holds the rejected secret: store the new one",
+                    code=rejection.code,
+                ) from None
+            return await self._exchange(again)
+
+    async def _exchange(self, credentials: Credentials) -> Minted:
+        async with self.server.gate.slot():
+            metadata = await self.server.metadata()
+            settings = self.server.settings
+            method = profiles.auth_method(settings.token_endpoint_auth_method, settings.profile, metadata)
+            request = token_endpoint.build_request(
+                token_endpoint=metadata.token_endpoint,
+                request=self._request,
+                authentication=self._client_auth(method)(credentials.client),
+            )
+            issued = self._clock.now()
+            response = await self.server.send(request)
+        try:
+            token = token_endpoint.parse_answer(
+                response,
+                request=self._request,
+                issued=issued,
+                wall_now=self._clock.now().wall,
+                default_lifetime_seconds=self._default_lifetime_seconds,
+                secret_version=credentials.version,
+            )
+        except TokenEndpointMoved:
+            self.server.distrust_metadata()
+            raise
+        return Minted(token=token, credentials=credentials)

@@ -1,0 +1,76 @@
+"""Notices that a client secret was rotated, between two mints.
+
+Owns: the polling of one managed token's secret version (R-074). Refuses to know: what a new secret leads to (the renewer
+mints with it).
+"""
+
+from __future__ import annotations
+
+import random
+
+from broker.core.gate import nap_until
+from broker.core.managed_token import ManagedToken
+from broker.core.renewer import Renewer
+from broker.core.secrets import CredentialSource
+from broker.errors import SecretBackendError
+from broker.events import SecretRotated
+from broker.policy import rotation
+from broker.ports import Clock, Observer
+
+ASK_AGAIN_SECONDS = 15.0
+
+
+class SecretWatch:
+    """Polls the version of one managed token's client secret."""
+
+    def __init__(
+        self,
+        *,
+        token: ManagedToken,
+        credentials: CredentialSource,
+        renewer: Renewer,
+        poll_seconds: float,
+        clock: Clock,
+        observer: Observer,
+        rng: random.Random,
+    ) -> None:
+        self._token = token
+        self._credentials = credentials
+        self._renewer = renewer
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+        self._observer = observer
+        self._rng = rng
+
+    async def run(self) -> None:
+        """For ever. Ends only by cancellation."""
+        draw = self._rng.random()
+        last = self._clock.now().boot
+        while True:
+            due = last + rotation.poll_delay_seconds(
+                self._token.condition, poll_seconds=self._poll_seconds, draw=draw
+            )
+            now = self._clock.now().boot
+            if now < due:
+                # The condition decides the pace, and may change during the wait.
+                await nap_until(min(due, now + ASK_AGAIN_SECONDS), self._clock)
+                continue
+            await self._look()
+            draw, last = self._rng.random(), self._clock.now().boot
+
+    async def _look(self) -> None:
+        known = self._credentials.last_good
+        try:
+            version = await self._credentials.version()
+            if known is not None and version is not None and version == known.version:
+                self._token.backend_recovered()
+                return
+            found = await self._credentials.reread()
+        except SecretBackendError:
+            return
+        if known is None or rotation.is_new(found.client, known.client):
+            self._observer(SecretRotated(token=self._token.name, version=found.version))
+            self._renewer.secret_changed(found.version)
+        else:
+            self._token.secret_version = found.version
+            self._token.backend_recovered()

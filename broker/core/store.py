@@ -1,0 +1,112 @@
+"""All managed tokens by name, as the servers see them.
+
+Owns: the look-up by name, on-demand renewal and its rate limit, waiting. Implements `ports.TokenReader`. Refuses to know:
+who asks (rights are the server's business) and how tokens are minted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from broker.core.managed_token import ManagedToken
+from broker.model import Revision, TokenRecord
+from broker.ports import Clock, RenewAnswer
+
+BURST = 3
+SECONDS_PER_RENEWAL = 10.0
+
+
+class RenewalBudget:
+    """A bucket of on-demand renewals: a burst of three, then one per ten seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._left = float(BURST)
+        self._filled = clock.now().boot
+
+    def take(self) -> bool:
+        """Whether one more is allowed now."""
+        now = self._clock.now().boot
+        self._left = min(float(BURST), self._left + (now - self._filled) / SECONDS_PER_RENEWAL)
+        self._filled = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
+class Entry:
+    """One managed token and the hook that asks its renewer for a mint."""
+
+    def __init__(self, token: ManagedToken, request: Callable[[], RenewAnswer], clock: Clock) -> None:
+        self.token = token
+        self.request = request
+        self.budget = RenewalBudget(clock)
+
+
+class Store:
+    """Name -> managed token."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: dict[str, Entry] = {}
+
+    def put(self, token: ManagedToken, request: Callable[[], RenewAnswer]) -> None:
+        """Add or replace a managed token."""
+        self._entries[token.name] = Entry(token, request, self._clock)
+
+    def remove(self, name: str) -> None:
+        """Forget a managed token."""
+        del self._entries[name]
+
+    def token(self, name: str) -> ManagedToken:
+        """The managed token. KeyError for an unknown name."""
+        return self._entries[name].token
+
+    def names(self) -> Sequence[str]:
+        """The configured names, sorted."""
+        return sorted(self._entries)
+
+    def revision(self, name: str) -> Revision | None:
+        """The current revision, expired or not."""
+        return self._entries[name].token.revision
+
+    def record(self, name: str) -> TokenRecord:
+        """State, condition and schedule."""
+        return self._entries[name].token.record()
+
+    def renew(self, name: str) -> RenewAnswer:
+        """Ask for a mint now."""
+        entry = self._entries[name]
+        return entry.request() if entry.budget.take() else "rate_limited"
+
+    async def wait_usable(self, name: str, *, min_valid_seconds: float, timeout_seconds: float) -> bool:
+        """Until the token has that much life left, renewing it once if it has not."""
+        token = self._entries[name].token
+
+        def usable() -> bool:
+            left = token.remaining_seconds(self._clock.now())
+            return left > 0 and left >= min_valid_seconds
+
+        if usable():
+            return True
+        if token.remaining_seconds(self._clock.now()) > 0:
+            self.renew(name)
+        return await self._wait(token, usable, timeout_seconds)
+
+    async def wait_revision(self, name: str, *, after: int, timeout_seconds: float) -> bool:
+        """Until a revision above `after` is there."""
+        token = self._entries[name].token
+        return await self._wait(
+            token, lambda: token.revision is not None and token.revision.number > after, timeout_seconds
+        )
+
+    async def _wait(self, token: ManagedToken, met: Callable[[], bool], timeout_seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not met():
+                    await token.changed()
+        except TimeoutError:
+            return met()
+        return True

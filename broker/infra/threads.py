@@ -1,0 +1,186 @@
+"""Synchronous calls away from the event loop, in daemon threads that can be given up on.
+
+Owns: the threads, one total deadline a call, the count of calls that were abandoned and still run. Refuses to
+know: what is called.
+
+Daemon threads behind the `concurrent.futures.Executor` interface, because a ThreadPoolExecutor joins its
+workers when the interpreter exits: one hung call would hold a stopped daemon. Through `loop.run_in_executor`,
+because that is where virtual time in tests learns of work in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, Literal, ParamSpec, TypeVar, cast
+
+from broker.events import WorkersStuck
+from broker.ports import Observer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_SIZE = 4
+MOST_STUCK_PER_WORKER = 4
+"""A replacement for each stuck worker, up to this many times the size: an upstream that hangs for ever,
+polled each minute, must not eat the process's threads; with as many calls hanging, another one would hang as
+well."""
+
+
+class DaemonThreadPool:
+    """Implements `broker.ports.BlockingRunner`.
+
+    At most `size` calls make progress at once, the rest queue within their deadlines. `run` belongs to an
+    event loop; the observer is called from any thread.
+    """
+
+    def __init__(self, name: str, *, size: int = DEFAULT_SIZE, observer: Observer) -> None:
+        self._name = name
+        self._most_stuck = size * MOST_STUCK_PER_WORKER
+        self._executor = _DaemonExecutor(name, size=size, on_stuck=self._report)
+        self._observer = observer
+
+    async def run(self, call: Callable[[], T], *, deadline_seconds: float) -> T:
+        """What the call returns or raises; TimeoutError at the deadline, or at once if too many calls hang.
+
+        After `close` TimeoutError as well, since a reload closes pools that renewals may be about to use.
+        """
+        stuck = self._executor.stuck
+        if stuck >= self._most_stuck:
+            raise TimeoutError(f"{self._name}: {stuck} earlier calls still hang")
+        job = _Job(call)
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return await asyncio.get_running_loop().run_in_executor(self._executor, job)
+        finally:
+            # Not only at the deadline: whoever awaits may be cancelled, and the call runs on all the same.
+            self._executor.abandon(job)
+
+    def close(self) -> None:
+        """Refuse further calls and forget queued ones; running ones are left alone. Idempotent."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _report(self, count: int) -> None:
+        self._observer(WorkersStuck(pool=self._name, count=count))
+
+
+class _Job:
+    """One call and how far it got; `stage` changes under the executor's lock only."""
+
+    __slots__ = ("call", "stage")
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self.call = call
+        self.stage: Literal["queued", "running", "abandoned", "finished"] = "queued"
+
+    def __call__(self) -> Any:
+        return self.call()
+
+
+class _DaemonExecutor(Executor):
+    """Workers are started as needed: one for each job that is queued or progressing, at most `size`."""
+
+    def __init__(self, name: str, *, size: int, on_stuck: Callable[[int], None]) -> None:
+        self._name = name
+        self._size = size
+        self._on_stuck = on_stuck
+        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[tuple[Future[Any], _Job] | None] = queue.SimpleQueue()
+        self._started = 0
+        self._workers = 0
+        self._live_jobs = 0
+        self._closed = False
+        self.stuck = 0
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:  # noqa: ARG002 - Executor's
+        job = cast("_Job", fn)
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._closed:
+                raise TimeoutError(f"{self._name}: closed")
+            self._live_jobs += 1
+            self._queue.put((future, job))
+            self._start_worker_if_needed()
+        return future
+
+    def abandon(self, job: _Job) -> None:
+        """Nobody waits for this job any more; nothing happens if it is over."""
+        with self._lock:
+            if job.stage == "queued":
+                job.stage = "finished"
+                self._live_jobs -= 1
+            elif job.stage == "running":
+                job.stage = "abandoned"
+                self._live_jobs -= 1
+                self.stuck += 1
+                self._on_stuck(self.stuck)
+                self._start_worker_if_needed()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - too
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            while cancel_futures and not self._queue.empty():
+                waiting = self._queue.get()
+                if waiting is not None:
+                    waiting[0].set_exception(TimeoutError(f"{self._name}: closed"))
+            for _ in range(self._workers):
+                self._queue.put(None)
+
+    def _start_worker_if_needed(self) -> None:
+        progressing = self._workers - self.stuck
+        if progressing < min(self._size, self._live_jobs):
+            self._workers += 1
+            self._started += 1
+            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            future, job = item
+            surplus = self._begin(future, job) and self._finish(future, job)
+            del item, future, job  # an idle worker keeps no result alive
+            if surplus:
+                return
+
+    def _begin(self, future: Future[Any], job: _Job) -> bool:
+        with self._lock:
+            if job.stage != "queued":
+                return False
+            if not future.set_running_or_notify_cancel():
+                job.stage = "finished"
+                self._live_jobs -= 1
+                return False
+            job.stage = "running"
+            return True
+
+    def _finish(self, future: Future[Any], job: _Job) -> bool:
+        """Run the job; answer whether this worker has become one too many."""
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            result = job()
+        except BaseException as caught:  # noqa: BLE001 - whatever it is belongs to the caller
+            error = caught
+        surplus = self._end(job)
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+        return surplus
+
+    def _end(self, job: _Job) -> bool:
+        with self._lock:
+            if job.stage == "abandoned":
+                self.stuck -= 1
+                self._on_stuck(self.stuck)
+            else:
+                self._live_jobs -= 1
+            job.stage = "finished"
+            surplus = self._workers - self.stuck > self._size
+            if surplus:
+                self._workers -= 1
+            return surplus

@@ -1,0 +1,1 @@
+"""How programs and operators reach the broker: the Unix socket API and the ops listener."""

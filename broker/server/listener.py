@@ -1,0 +1,160 @@
+"""A listening socket and the connections it brought.
+
+Owns: the accept loop, the limit on connections, the periodic sweep, the orderly end. Refuses to know: HTTP,
+peers. Accepts by itself because uvloop closes a server for good, and silently, at the first accept that fails
+for want of descriptors (R-137).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from broker.server.connection import Connection
+
+BACKLOG = 512
+"""Connections the kernel keeps for us; it takes the lesser of this and net.core.somaxconn."""
+
+_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+Admit = Callable[[socket.socket, Any], Connection | None]
+"""What to do with an accepted socket and its address: None if it has been dealt with."""
+
+
+class Listener:
+    """Runs one listening socket.
+
+    `admit` may refuse; `warn` gets one line for each episode of exhaustion; `tick` is called with every
+    sweep, and there is one after each connection.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        *,
+        admit: Admit,
+        tick: Callable[[], None],
+        warn: Callable[[str], None],
+        sweep_seconds: float = 0.5,
+        retry_seconds: float = 0.2,
+    ) -> None:
+        self.connections: set[Connection] = set()
+        self._listening = listening
+        self._admit = admit
+        self._tick = tick
+        self._warn = warn
+        self._sweep_seconds = sweep_seconds
+        self._retry_seconds = retry_seconds
+        self._loop = asyncio.get_running_loop()
+        self._drained = asyncio.Event()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._retrying: asyncio.TimerHandle | None = None
+        self._exhausted = False
+        self._stopped = False
+        listening.settimeout(0)
+        self._loop.add_reader(listening.fileno(), self._accept)
+
+    def stop_accepting(self) -> None:
+        """Take no more connections; idempotent. The socket stays open: it may belong to systemd."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._retrying is not None:
+            self._retrying.cancel()
+        self._loop.remove_reader(self._listening.fileno())
+
+    async def stop(self, *, grace_seconds: float) -> None:
+        """Let written answers reach their readers for so long, then abort."""
+        self.stop_accepting()
+        for task in tuple(self._opening):
+            task.cancel()
+        for connection in tuple(self.connections):
+            connection.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                await self._drain()
+        for connection in tuple(self.connections):
+            connection.abort()
+        await self._drain()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    def wake(self) -> None:
+        """Have the sweep run while there is anything to sweep; costs nothing when it already does."""
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(self._sweep_seconds, self._sweep)
+
+    def lost(self, connection: Connection) -> None:
+        """Called by a connection that ended."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._drained.set()
+
+    async def _drain(self) -> None:
+        if self.connections:
+            self._drained.clear()
+            await self._drained.wait()
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        now = self._loop.time()
+        for connection in tuple(self.connections):
+            connection.sweep(now)
+        self._tick()
+        if self.connections:
+            self.wake()
+
+    def _accept(self) -> None:
+        # One a turn: the loop calls again while there are more. Asking the kernel in vain cost half the rate.
+        try:
+            accepted, address = self._listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            if error.errno not in _OUT_OF_RESOURCES:
+                raise
+            self._pause(error)
+            return
+        self._exhausted = False
+        accepted.settimeout(0)
+        self._take(accepted, address)
+
+    def _take(self, accepted: socket.socket, address: Any) -> None:
+        try:
+            connection = self._admit(accepted, address)
+        except OSError:  # gone already
+            accepted.close()
+            return
+        self.wake()
+        if connection is not None:
+            self.connections.add(connection)
+            task = self._loop.create_task(self._open(connection, accepted))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: Connection, accepted: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: connection, accepted)
+        except BaseException as error:
+            accepted.close()
+            if not connection.made:
+                connection.connection_lost(None)
+            if not isinstance(error, OSError):
+                raise
+
+    def _pause(self, error: OSError) -> None:
+        """Leave clients in the kernel's queue for a moment, instead of failing again at once, for ever."""
+        if not self._exhausted:
+            self._exhausted = True
+            self._warn(f"cannot accept connections: {error.strerror}; raise LimitNOFILE= or find the leak")
+        self._loop.remove_reader(self._listening.fileno())
+        self._retrying = self._loop.call_later(self._retry_seconds, self._resume)
+
+    def _resume(self) -> None:
+        if not self._stopped:
+            self._loop.add_reader(self._listening.fileno(), self._accept)

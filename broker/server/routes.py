@@ -1,0 +1,196 @@
+"""The socket API: from a request and a peer to an answer (docs/interface.md 4).
+
+Owns: routes, query parameters, rights before everything else, waiting within bounds. Refuses to know:
+connections, bytes on the wire, how a token is minted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+from urllib.parse import parse_qs
+
+from broker.model import TokenRecord
+from broker.policy.readiness import unusable_code
+from broker.ports import Clock, TokenReader
+from broker.server import problems
+from broker.server.answers import Want, json_response, record_members, records, token
+from broker.server.durations import seconds
+from broker.server.http import Request, Response
+from broker.server.peer import AccessRule, Peer, may_read
+from broker.server.quick import QuickAnswers
+from broker.server.traffic import Traffic
+
+LONGEST_WAIT_SECONDS: Final = 30.0
+MOST_WAITERS: Final = 100  # of one token; more are answered at once (R-139)
+
+_TOKEN = re.compile(r"/v1/tokens/([^/]+)(/renew)?", re.ASCII)
+_MAX_PARAMETERS = 16
+
+
+class InvalidQuery(ValueError):
+    """A query parameter that we know has a value that we do not understand."""
+
+
+class Routes:
+    """Answers requests of one Unix socket. `rules` may be replaced while serving."""
+
+    def __init__(
+        self,
+        *,
+        reader: TokenReader,
+        rules: Mapping[str, AccessRule],
+        clock: Clock,
+        traffic: Traffic,
+        own_uid: int,
+    ) -> None:
+        self.rules = rules
+        self.quick = QuickAnswers(reader, clock)
+        self._reader = reader
+        self._clock = clock
+        self._traffic = traffic
+        self._own_uid = own_uid
+        self._waiters: Counter[str] = Counter()
+
+    def allows(self, peer: Peer, name: str) -> bool:
+        """Whether this peer may read this token; an unknown name is never allowed."""
+        rule = self.rules.get(name)
+        return rule is not None and may_read(peer, rule, own_uid=self._own_uid)
+
+    def respond(self, request: Request, peer: Peer) -> Response | Awaitable[Response]:
+        """The answer, or the promise of one where the caller agreed to wait. Raises nothing."""
+        if request.path in ("/v1/tokens", "/v1/status"):
+            route = "list" if request.path == "/v1/tokens" else "status"
+            if request.method != "GET":
+                return problems.method_not_allowed("GET", route=route)
+            return records(self._reader, self._readable(peer), route=route)
+        match = _TOKEN.fullmatch(request.path)
+        if match is None:
+            return problems.not_found()
+        name, renews = match[1], match[2] is not None
+        route, method = ("renew", "POST") if renews else ("get", "GET")
+        if request.method != method:
+            return problems.method_not_allowed(method, route=route)
+        if not self.allows(peer, name):
+            self._traffic.denied(name if name in self.rules else None, peer.uid)
+            return problems.denied(name, uid=peer.uid, route=route)
+        try:
+            want = _want(request)
+        except InvalidQuery as error:
+            return problems.invalid_request(str(error), route=route)
+        try:
+            return self._renew(name, want.wait) if renews else self._get(name, want, request)
+        except KeyError:
+            return problems.denied(name, uid=peer.uid, route=route)  # left the configuration this instant
+
+    async def usable(self, name: str, want: Want) -> None:
+        """Wait until the token can be had or the time is over; KeyError if it leaves the configuration."""
+        patient = self._waiters[name] < MOST_WAITERS
+        with self._waiting(name):
+            await self._reader.wait_usable(
+                name,
+                min_valid_seconds=want.min_valid,
+                timeout_seconds=min(want.wait, LONGEST_WAIT_SECONDS) if patient else 0.0,
+            )
+
+    def _readable(self, peer: Peer) -> list[str]:
+        return [name for name in self._reader.names() if self.allows(peer, name)]
+
+    def _get(self, name: str, want: Want, request: Request) -> Response | Awaitable[Response]:
+        response = self._token(name, want)
+        if response is not None:
+            self.quick.learn(request, name, want)
+            return response
+        if want.wait > 0 or want.min_valid > 0:
+            return self._get_later(name, want)
+        return self._cannot_serve(name, want)
+
+    async def _get_later(self, name: str, want: Want) -> Response:
+        try:
+            await self.usable(name, want)
+            return self._token(name, want) or self._cannot_serve(name, want)
+        except KeyError:
+            return problems.not_found()
+
+    def _cannot_serve(self, name: str, want: Want) -> Response:
+        record = self._reader.record(name)
+        if self._token(name, replace(want, min_valid=0.0)) is not None:
+            return problems.unusable(record, "min_valid", route="get")
+        return problems.unusable(record, unusable_code(record), route="get")
+
+    def _token(self, name: str, want: Want) -> Response | None:
+        return token(self._reader, name, want, self._clock.now())
+
+    def _renew(self, name: str, wait: float) -> Response | Awaitable[Response]:
+        before = self._reader.record(name)
+        outcome = self._reader.renew(name)
+        if outcome == "rate_limited":
+            return problems.rate_limited(before, route="renew")
+        if wait > 0 and self._waiters[name] < MOST_WAITERS:
+            return self._renew_and_wait(name, wait, outcome, before.revision)
+        return _accepted(self._reader.record(name), outcome)
+
+    async def _renew_and_wait(self, name: str, wait: float, outcome: str, revision: int) -> Response:
+        try:
+            with self._waiting(name):
+                done = await self._reader.wait_revision(
+                    name, after=revision, timeout_seconds=min(wait, LONGEST_WAIT_SECONDS)
+                )
+            record = self._reader.record(name)
+        except KeyError:
+            return problems.not_found()
+        return json_response(record_members(record), route="renew") if done else _accepted(record, outcome)
+
+    @contextmanager
+    def _waiting(self, name: str) -> Iterator[None]:
+        self._waiters[name] += 1
+        try:
+            yield
+        finally:
+            self._waiters[name] -= 1
+
+
+def _accepted(record: TokenRecord, outcome: str) -> Response:
+    """202: the mint was started, or is kept until a pause or back-off ends."""
+    return json_response({"outcome": outcome, **record_members(record)}, route="renew", status=202)
+
+
+def _want(request: Request) -> Want:
+    min_valid, wait = _durations(request.query, "min_valid", "wait")
+    return Want(min_valid, wait, text=_prefers_text(request.accept))
+
+
+def _durations(query: str, *names: str) -> tuple[float, ...]:
+    if not query:
+        return (0.0,) * len(names)
+    try:
+        given = parse_qs(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+    except ValueError:
+        raise InvalidQuery("the query has too many parameters") from None
+    found = []
+    for name in names:
+        values = given.get(name, ["0"])
+        try:
+            (value,) = map(seconds, values)
+        except ValueError:
+            raise InvalidQuery(f"{name} must be one duration such as 60s, 500ms or 5") from None
+        found.append(value)
+    return tuple(found)
+
+
+def _prefers_text(accept: str) -> bool:
+    """Whether text/plain is named and weighs no less than JSON (RFC 9110 12.5.1); wildcards mean JSON."""
+    weights = {"text/plain": 0.0, "application/json": 0.0}
+    for part in accept.split(","):
+        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        if media_type in weights:
+            try:
+                weights[media_type] = float(weight)
+            except ValueError:
+                weights[media_type] = 0.0
+    return 0.0 < weights["text/plain"] >= weights["application/json"]

@@ -1,0 +1,230 @@
+"""The Unix socket server.
+
+Owns: admission of peers, the limits on their number, the quick path from request bytes to answer bytes, start
+and stop. Refuses to know: what the routes are, how answers are worded, how a token is minted.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from broker.events import LifeCycle
+from broker.ports import Clock, Observer, TokenReader
+from broker.server import problems
+from broker.server.connection import Connection, Patience
+from broker.server.credentials import CredentialDesk, claim
+from broker.server.http import Request, Response
+from broker.server.listener import Listener
+from broker.server.peer import AccessRule, Peer, overflow_ids, read_peer
+from broker.server.routes import Routes
+from broker.server.socket_file import SocketFile, bind
+from broker.server.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """R-136; root and the broker's own user are bounded by the total only."""
+
+    connections: int = 512
+    connections_per_uid: int = 128
+    patience: Patience = field(default_factory=Patience)
+    sweep_seconds: float = 0.5
+    stop_seconds: float = 1.0
+
+
+class UnixServer:
+    """Serves the socket API on `path`, or on an inherited listening socket (R-149), which it leaves open."""
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        mode: int,
+        gid: int | None,
+        reader: TokenReader,
+        rules: Mapping[str, AccessRule],
+        observer: Observer,
+        clock: Clock,
+        boot: Callable[[], float] | None = None,
+        inherited: socket.socket | None = None,
+        limits: SocketLimits | None = None,
+    ) -> None:
+        self._path = path
+        self._mode = mode
+        self._gid = gid
+        self._reader = reader
+        self._clock = clock
+        self._boot = boot or _reader_of(clock)
+        self._observer = observer
+        self._inherited = inherited
+        self._limits = limits or SocketLimits()
+        self._own_uid = os.geteuid()
+        self._overflow = overflow_ids()
+        self._traffic = Traffic(observer)
+        self._routes = Routes(
+            reader=reader, rules=rules, clock=clock, traffic=self._traffic, own_uid=self._own_uid
+        )
+        self._desk = CredentialDesk(routes=self._routes, reader=reader, clock=clock, traffic=self._traffic)
+        self._per_uid: Counter[int] = Counter()
+        self._file: SocketFile | None = None
+        self._listener: Listener | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises SocketInUse, or ConfigError with a fault at `socket.path`."""
+        listening = self._inherited
+        if listening is None:
+            self._file = bind(self._path, mode=self._mode, gid=self._gid, key="socket.path")
+            listening = self._file.listening
+        self._listener = Listener(
+            listening,
+            admit=self._admit,
+            tick=self.flush,
+            warn=lambda message: self._observer(LifeCycle(phase="warning", message=message)),
+            sweep_seconds=self._limits.sweep_seconds,
+        )
+
+    async def stop(self) -> None:
+        """Refuse new clients, end the present ones, remove our name from the file system; idempotent."""
+        if self._listener is None:
+            return
+        self._listener.stop_accepting()
+        if self._file is not None:
+            self._file.close()
+        self._desk.close()
+        await self._listener.stop(grace_seconds=self._limits.stop_seconds)
+        self._listener = None
+        self.flush()
+
+    def replace_rules(self, rules: Mapping[str, AccessRule]) -> None:
+        """Apply other rights at once, also to connections that are open."""
+        self._routes.rules = rules
+        self._routes.quick.clear()
+        for connection in self._listener.connections if self._listener else ():
+            if isinstance(connection, _UnixConnection):
+                connection.readable.clear()
+
+    def flush(self) -> None:
+        """Tell the observer what was served up to now; without this it hears of it twice a second."""
+        self._routes.quick.count(self._traffic)
+        self._traffic.flush()
+
+    def _admit(self, accepted: socket.socket, address: Any) -> Connection | None:
+        if self._listener is None:
+            accepted.close()
+            return None
+        peer = read_peer(accepted, self._overflow)
+        if not self._has_room(peer, self._listener):
+            _turn_away(accepted, self._clock.now().wall)
+            self._traffic.served("other", 429, seconds=0.0)
+            return None
+        credential = claim(address)
+        if credential is not None:
+            self._desk.serve(accepted, credential, peer)
+            return None
+        self._per_uid[peer.uid] += 1
+        return _UnixConnection(
+            routes=self._routes,
+            reader=self._reader,
+            traffic=self._traffic,
+            peer=peer,
+            clock=self._clock,
+            boot=self._boot,
+            patience=self._limits.patience,
+            lost=partial(self._lost, peer.uid),
+        )
+
+    def _has_room(self, peer: Peer, listener: Listener) -> bool:
+        if len(listener.connections) + len(self._desk) >= self._limits.connections:
+            return False
+        return peer.uid in (0, self._own_uid) or self._per_uid[peer.uid] < self._limits.connections_per_uid
+
+    def _lost(self, uid: int, connection: Connection) -> None:
+        self._per_uid[uid] -= 1
+        if not self._per_uid[uid]:
+            del self._per_uid[uid]
+        if self._listener is not None:
+            self._listener.lost(connection)
+
+
+class _UnixConnection(Connection):
+    """One peer. What was asked before in the same bytes is answered without parsing and without waiting."""
+
+    __slots__ = ("_boot", "_by_head", "_revision", "_routes", "_traffic", "peer", "readable")
+
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        reader: TokenReader,
+        traffic: Traffic,
+        peer: Peer,
+        clock: Clock,
+        boot: Callable[[], float],
+        patience: Patience,
+        lost: Callable[[Connection], None],
+    ) -> None:
+        super().__init__(clock=clock, patience=patience, lost=lost)
+        self.peer = peer
+        self.readable: set[str] = set()
+        """Names that the rules in force let this peer read, as far as it has asked."""
+        self._routes = routes
+        self._traffic = traffic
+        self._by_head = routes.quick.by_head
+        self._revision = reader.revision
+        self._boot = boot
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._by_head.get(data)
+        if answer is not None and self.open and (answer.name in self.readable or self._may_read(answer.name)):
+            now = self._boot()
+            try:
+                if now < answer.until and self._revision(answer.name) is answer.revision:
+                    self._transport.write(answer.content)
+                    self.active = True
+                    if not answer.served:
+                        answer.seconds = self._boot() - now  # stands for all until the next flush
+                    answer.served += 1
+                    return
+            except KeyError:  # the name has just left the configuration
+                pass
+        self.receive(data)
+
+    def _may_read(self, name: str) -> bool:
+        if not self._routes.allows(self.peer, name):
+            return False
+        self.readable.add(name)
+        return True
+
+    def respond(self, request: Request) -> Response | Awaitable[Response]:
+        return self._routes.respond(request, self.peer)
+
+    def refuse(self, reason: str) -> Response:
+        return problems.invalid_request(reason, route="other")
+
+    def served(self, response: Response, *, seconds: float) -> None:
+        self._traffic.served(response.route, response.status, seconds=seconds)
+
+
+def _reader_of(clock: Clock) -> Callable[[], float]:
+    return lambda: clock.now().boot
+
+
+def _turn_away(accepted: socket.socket, wall: float) -> None:
+    """Say why, which fits into an empty socket buffer, and hang up."""
+    response = problems.problem(
+        "rate_limited",
+        detail="Too many connections are open.",
+        help_text="Keep one connection open and use it again, or close those that are idle.",
+        route="other",
+        retry_after=1,
+    )
+    with accepted, suppress(OSError):
+        accepted.send(response.render(wall=wall, keep_alive=False))

@@ -1,0 +1,1 @@
+"""Sinks that come with the broker; each is a plug-in like any other."""

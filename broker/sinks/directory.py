@@ -1,0 +1,136 @@
+"""The directory of a token file: reached without following a symbolic link, refused where others may write.
+
+Owns: the walk, one component at a time through descriptors, so that whatever is swapped meanwhile leads
+nowhere else; what makes a directory unsafe; the creation of missing ones. Refuses to know: the file.
+
+Directories we create get mode 0755: the files' own modes protect the tokens, and a reader in a file's group
+must be able to reach it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from broker.api import SinkError
+
+CREATED_MODE: Final = 0o755
+
+_READABLE: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# O_PATH asks for no read permission on the directories on the way (many are 0711); only Linux has it.
+_STEP: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    path: str
+    descriptor: int
+    status: os.stat_result
+
+
+@contextmanager
+def opened(path: str, *, create: bool) -> Iterator[int]:
+    """A descriptor of the directory at the absolute, normalised `path`.
+
+    Raises SinkError for a symbolic link or an unsafe directory; OSError, with the component as its file name,
+    when a call fails. Without `create` a missing directory is FileNotFoundError.
+    """
+    with ExitStack() as descriptors:
+
+        def place(where: str, descriptor: int) -> _Place:
+            descriptors.callback(os.close, descriptor)
+            return _Place(where, descriptor, os.fstat(descriptor))
+
+        here = place("/", os.open("/", _STEP))
+        for name in filter(None, path.split("/")):
+            where = f"{here.path.rstrip('/')}/{name}"
+            try:
+                child = place(where, _step(here.descriptor, name, create=create))
+            except OSError as error:
+                _refuse_link(here.descriptor, name, where)
+                raise OSError(error.errno, error.strerror, where) from None
+            _refuse_planted(child, above=here)
+            here = child
+        _refuse_unsafe(here)
+        try:
+            readable = os.open(".", _READABLE, dir_fd=here.descriptor)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, here.path) from None
+        descriptors.callback(os.close, readable)
+        yield readable
+
+
+def _step(parent: int, name: str, *, create: bool) -> int:
+    try:
+        return os.open(name, _STEP, dir_fd=parent)
+    except FileNotFoundError:
+        if not create:
+            raise
+    with suppress(FileExistsError):  # another token's publication was faster
+        os.mkdir(name, CREATED_MODE, dir_fd=parent)
+        made = os.open(name, _READABLE | os.O_NOFOLLOW, dir_fd=parent)
+        try:
+            os.fchmod(made, CREATED_MODE)  # the umask took part in mkdir
+        finally:
+            os.close(made)
+    return os.open(name, _STEP, dir_fd=parent)
+
+
+def _refuse_link(parent: int, name: str, where: str) -> None:
+    with suppress(OSError):
+        target = os.readlink(name, dir_fd=parent)
+        raise SinkError(
+            f"{where} is a symbolic link to {target}, and none is followed: name the real directory",
+            code="symbolic_link",
+        )
+
+
+def _refuse_unsafe(place: _Place) -> None:
+    writers = _foreign_writers(place.status)
+    if writers:
+        raise SinkError(
+            f"directory {place.path} ({_described(place.status)}) is writable by {writers}: "
+            f"chmod {'o' if writers == 'others' else 'g'}-w it, or publish into another directory",
+            code="unsafe_directory",
+        )
+
+
+def _refuse_planted(place: _Place, *, above: _Place) -> None:
+    """A directory that others may write can lead on only into one that they cannot have put there."""
+    if _foreign_writers(above.status) and place.status.st_uid not in {0, os.geteuid()}:
+        raise SinkError(
+            f"directory {place.path} ({_described(place.status)}) lies in {above.path}, where others can "
+            "replace it, and belongs neither to root nor to the broker: publish into another directory",
+            code="unsafe_directory",
+        )
+
+
+def _foreign_writers(status: os.stat_result) -> str | None:
+    """Who besides the owner may put and rename entries there; nobody where the sticky bit protects them."""
+    if status.st_mode & stat.S_ISVTX:
+        return None
+    if status.st_mode & stat.S_IWOTH:
+        return "others"
+    if status.st_mode & stat.S_IWGRP and status.st_gid != _primary_group(status.st_uid):
+        return f"group {status.st_gid}"
+    return None
+
+
+def _primary_group(uid: int) -> int | None:
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:  # containers run under user ids without an entry
+        return os.getegid() if uid == os.geteuid() else None
+
+
+def _described(status: os.stat_result) -> str:
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = f"uid {status.st_uid}"
+    return f"owner {owner}, mode {stat.S_IMODE(status.st_mode):04o}"

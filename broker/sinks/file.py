@@ -1,0 +1,203 @@
+"""The file sink: a token in a file that is never torn, never empty and never readable by anyone else.
+
+Owns: the options, the order of a publication, and the words for what went wrong. Refuses to know: which
+system calls replace a file (`replacement`), how a directory is reached (`directory`), what the bytes are
+(`formats`).
+"""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from broker.api import (
+    Fault,
+    FileMode,
+    FilePath,
+    GroupName,
+    PluginContext,
+    Publication,
+    SinkError,
+    TokenSinkPlugin,
+)
+from broker.events import LifeCycle
+from broker.sinks import mounts
+from broker.sinks.directory import opened
+from broker.sinks.formats import Format, render
+from broker.sinks.replacement import Access, keep_if_equal, remove_leftovers, replace
+
+DEFAULT_VARIABLE: Final = "ACCESS_TOKEN"
+
+_FIXES: Final = {
+    errno.ENOSPC: "free space there",
+    errno.EDQUOT: "raise the quota of the broker's user",
+    errno.EROFS: "remount it writable, or publish elsewhere",
+    errno.EACCES: "give the broker's user write permission on the directory",
+    errno.EPERM: "give the broker's user write permission on the directory",
+    errno.EMFILE: "raise LimitNOFILE",
+    errno.ENFILE: "raise fs.file-max",
+    errno.EIO: "look for disk errors in the kernel log",
+    errno.ENAMETOOLONG: "shorten the path",
+    errno.ENOTDIR: "a component of the path is a file",
+}
+
+
+class FileSinkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of `[[tokens.NAME.files]]`."""
+
+    path: FilePath
+    format: Format = "raw"
+    mode: FileMode | None = None
+    """Default 0600, or 0640 with a group: a token is as good as a password while it lives."""
+    group: GroupName | None = None
+    on_expiry: Literal["keep", "remove"] = "keep"
+    """Kept by default: a consumer explains a refused token better than a missing file."""
+    variable: Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = DEFAULT_VARIABLE
+    """The name that format env assigns."""
+
+
+class FileSink:
+    """One file of one managed token. Raises SinkError only."""
+
+    def __init__(self, options: FileSinkOptions, context: PluginContext) -> None:
+        self.on_expiry = options.on_expiry
+        self._options = options
+        self._observer = context.observer
+        self._directory, self._name = os.path.split(os.path.normpath(options.path))
+        self._looked_around = False
+        self._directory_behind = False
+
+    def publish(self, publication: Publication) -> None:
+        """Replace the file, or leave it untouched where it holds the same bytes already."""
+        content = render(publication, format=self._options.format, variable=self._options.variable)
+        if not publication.revision.token.value:
+            raise SinkError(f"{self._options.path}: an empty token is not published", code="empty")
+        access = self._access()
+        with self._explained("publish"), opened(self._directory, create=True) as directory:
+            self._look_around(directory)
+            self._refuse_special(directory)
+            if not keep_if_equal(directory, self._name, content, access):
+                replace(directory, self._name, content, access)
+                self._directory_behind = True
+            if self._directory_behind:
+                os.fsync(directory)
+                self._directory_behind = False
+
+    def withdraw(self) -> None:
+        """Remove the file; what is no file of ours stays."""
+        with self._explained("remove"):
+            try:
+                with opened(self._directory, create=False) as directory:
+                    status = os.stat(self._name, dir_fd=directory, follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                        os.unlink(self._name, dir_fd=directory)
+                        os.fsync(directory)
+            except FileNotFoundError:
+                return
+
+    def close(self) -> None:
+        """Nothing is held between publications, so that a directory built anew is found again."""
+
+    def _access(self) -> Access:
+        group = self._options.group
+        mode = self._options.mode
+        if group is None:
+            return Access(mode=0o600 if mode is None else mode)
+        try:
+            gid = grp.getgrnam(group).gr_gid
+        except KeyError:
+            raise SinkError(
+                f"{self._options.path}: group {group} does not exist: create it, or name another",
+                code="group",
+            ) from None
+        return Access(mode=0o640 if mode is None else mode, gid=gid, group=group)
+
+    def _look_around(self, directory: int) -> None:
+        """Once: clean up after a killed process, and say where tokens would outlive a power cut."""
+        if self._looked_around:
+            return
+        remove_leftovers(directory, self._name)
+        kind = mounts.file_system(directory)
+        if kind is not None and kind not in mounts.MEMORY:
+            self._warn(
+                f"{self._directory} is on {kind}, which is not a memory file system: tokens outlive a "
+                "power cut there; publish below /run, or on a tmpfs"
+            )
+        self._looked_around = True
+
+    def _refuse_special(self, directory: int) -> None:
+        try:
+            status = os.stat(self._name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if stat.S_ISREG(status.st_mode):
+            if status.st_nlink > 1:
+                self._warn(
+                    f"{self._options.path} has {status.st_nlink} names (hard links): it is replaced, and the "
+                    "other names keep the old token"
+                )
+        elif not stat.S_ISLNK(status.st_mode):
+            raise SinkError(
+                f"{self._options.path} is {_kind(status.st_mode)}, not a file: remove it, or name another",
+                code="not_a_file",
+            )
+
+    def _warn(self, message: str) -> None:
+        self._observer(LifeCycle(phase="warning", message=message))
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """Turn every error of the system into a SinkError that names the path and the fix."""
+        try:
+            yield
+        except SinkError as error:
+            if self._options.path in error.message:
+                raise
+            raise SinkError(f"{self._options.path}: {error.message}", code=error.code) from None
+        except OSError as error:
+            number = error.errno or errno.EIO
+            where = error.filename if isinstance(error.filename, str) and error.filename[0] == "/" else None
+            at = f" (at {where})" if where and where != self._options.path else ""
+            fix = _FIXES.get(number, "look at the file system")
+            raise SinkError(
+                f"cannot {what} {self._options.path}{at}: {os.strerror(number)}: {fix}",
+                code=errno.errorcode.get(number, "os_error").lower(),
+            ) from None
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a directory"
+    if stat.S_ISFIFO(mode):
+        return "a FIFO"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device"
+
+
+def _create(options: FileSinkOptions, context: PluginContext) -> FileSink:
+    return FileSink(options, context)
+
+
+def _check(options: FileSinkOptions) -> tuple[Fault, ...]:
+    faults = []
+    if options.path.rsplit("/", 1)[-1] in {"", ".", ".."}:
+        faults.append(Fault("path", "names a directory; name a file in it"))
+    if options.variable != DEFAULT_VARIABLE and options.format != "env":
+        faults.append(Fault("variable", 'has a meaning only with format = "env"'))
+    return tuple(faults)
+
+
+plugin = TokenSinkPlugin(
+    options=FileSinkOptions,
+    create=_create,
+    target=lambda options: str(options.path),
+    check=_check,
+)

@@ -1,0 +1,1 @@
+"""What the broker tells the outside about itself: metrics and logs."""

@@ -1,0 +1,1 @@
+"""The test suite; helpers shared by every area live beside this file."""

@@ -1,0 +1,1 @@
+"""The contract classes put to our own plug-ins, and what only these plug-ins promise."""

@@ -1,0 +1,34 @@
+"""The file backend keeps the contract of secret backends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import backends.file
+from broker.testing.secret_backend_contract import SecretBackendContract
+
+
+class TestFile(SecretBackendContract):
+    plugin = backends.file.plugin
+    module = "backends.file"
+    heavy_modules = ("hvac", "boto3", "botocore", "requests")
+    abilities = frozenset({"versions"})
+
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path: Path) -> None:
+        self.directory = tmp_path / "secrets"
+        self.directory.mkdir()
+
+    def options(self) -> Mapping[str, Any]:
+        return {"directory": str(self.directory)}
+
+    def put(self, path: str, fields: Mapping[str, str]) -> None:
+        place = self.directory / path
+        place.mkdir(parents=True, exist_ok=True)
+        for name, value in fields.items():
+            (place / f".{name}").write_bytes(value.encode())
+            (place / f".{name}").rename(place / name)

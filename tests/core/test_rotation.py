@@ -1,0 +1,187 @@
+"""Client secrets that change, are refused, or cannot be read."""
+
+from __future__ import annotations
+
+from broker.errors import SecretAccessDenied, SecretBackendUnavailable
+from broker.events import SecretRotated
+from tests.core.world import LIFETIME_SECONDS, World, refusal
+from tests.virtual_time import run_virtually
+
+
+def test_rotation_in_the_store_is_noticed_and_minted_with() -> None:
+    """R-074: a new version with a new value leads to one value read and one mint within the poll interval."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        await world.until(10)
+        reads = len(world.backend.reads)
+        world.server.secret = "S3CR3T-second"
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+        await world.until(10 + 72 + 16)
+        assert world.token_value(place) == "token-2-S3CR3T"
+        assert len(world.observer.of(SecretRotated)) == 1
+        assert len(world.backend.reads) - reads == 2
+        assert place.token.record().secret_version == "2"
+
+    run_virtually(scenario)
+
+
+def test_polling_reads_metadata_only() -> None:
+    """R-074: an hour of polling reads the value once, for the mint."""
+
+    async def scenario() -> None:
+        world = World()
+        world.start()
+        await world.until(3600)
+        assert len(world.backend.reads) == 1
+        assert 40 <= len(world.backend.version_checks) <= 80
+
+    run_virtually(scenario)
+
+
+def test_same_value_under_a_new_version_is_no_reason_to_mint() -> None:
+    """R-104: the version moves, the value does not: no mint."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        await world.until(10)
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-first"})
+        await world.until(200)
+        assert len(world.request_times) == 1
+        assert place.token.record().secret_version == "2"
+
+    run_virtually(scenario)
+
+
+def test_rejected_secret_that_changed_meanwhile_is_tried_at_once() -> None:
+    """R-050: the re-read after a rejection finds another value, and the second request follows immediately."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start(poll_seconds=86_400.0)
+        await world.until(1)
+        world.server.secret = "S3CR3T-second"
+
+        def rejects_and_rotates(request: object) -> object:
+            world.server.fault = None
+            world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+            return refusal(401, "unauthorized_client")
+
+        world.server.fault = rejects_and_rotates  # type: ignore[assignment]  # a script of one answer
+        world.store.renew("deploy")
+        await world.until(2)
+        assert world.token_value(place) == "token-2-S3CR3T"
+        assert len(world.request_times) == 3
+
+    run_virtually(scenario)
+
+
+def test_rotation_at_the_server_first_needs_few_logins_and_heals_by_itself() -> None:
+    """F-16, R-076: the old secret is dead, the store learns of the new one 30 minutes later."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        await world.until(LIFETIME_SECONDS * 0.39)
+        world.server.secret = "S3CR3T-second"
+        world.store.renew("deploy")
+        begin = LIFETIME_SECONDS * 0.39
+        await world.until(begin + 600)
+        assert place.token.record().condition == "awaiting_secret"
+        assert place.token.record().state == "stale"
+        assert world.token_value(place) == "token-1-S3CR3T"
+        assert len([at for at in world.request_times if at >= begin]) <= 5
+        await world.until(begin + 1800)
+        asked = len(world.request_times)
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+        await world.until(begin + 1800 + 35)
+        assert world.token_value(place) == "token-2-S3CR3T"
+        assert len(world.request_times) == asked + 1
+        assert place.token.record().condition == "ok"
+
+    run_virtually(scenario)
+
+
+def test_rejection_says_awaiting_secret_only_after_an_unchanged_second_look() -> None:
+    """R-050: when the backend cannot be asked again, the condition stays credential_rejected."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        await world.until(1)
+        world.server.secret = "S3CR3T-second"
+        world.backend.fail(SecretBackendUnavailable("secret backend corp: connection refused"))
+        world.store.renew("deploy")
+        await world.until(2)
+        assert place.token.record().condition == "credential_rejected"
+
+    run_virtually(scenario)
+
+
+def test_last_good_secret_serves_while_the_backend_is_away() -> None:
+    """The answer table: the backend is down, the mint works with the secret in memory, and the condition says so."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        await world.until(1)
+        world.backend.fail(SecretBackendUnavailable("secret backend corp: connection refused"))
+        world.store.renew("deploy")
+        await world.until(2)
+        record = place.token.record()
+        assert (record.revision, record.state, record.condition) == (2, "fresh", "backend_unreachable")
+        world.backend.fail(None)
+        await world.until(100)
+        assert place.token.record().condition == "ok"
+
+    run_virtually(scenario)
+
+
+def test_denied_backend_without_a_secret_in_memory_is_absent_and_says_why() -> None:
+    """The answer table: the policy denies the first read; nothing is sent to the authorization server."""
+
+    async def scenario() -> None:
+        world = World()
+        world.backend.fail(SecretAccessDenied("secret backend corp: policy denies client"))
+        place = world.start()
+        await world.until(60)
+        record = place.token.record()
+        assert (record.state, record.condition) == ("absent", "backend_denied")
+        assert world.request_times == []
+        world.backend.fail(None)
+        await world.until(180)
+        assert place.token.record().state == "fresh"
+
+    run_virtually(scenario)
+
+
+def test_trailing_newline_of_a_stored_secret_is_stripped_once() -> None:
+    """R-026: `vault kv put key=@file` stores a newline that was never part of the secret."""
+
+    async def scenario() -> None:
+        world = World()
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-first\n"})
+        place = world.start()
+        await world.until(1)
+        assert place.token.record().state == "fresh"
+
+    run_virtually(scenario)
+
+
+def test_control_characters_in_a_secret_send_nothing() -> None:
+    """R-026: the message names where the secret lies, and never the secret."""
+
+    async def scenario() -> None:
+        world = World()
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T\x00first"})
+        place = world.start()
+        await world.until(1)
+        record = place.token.record()
+        assert record.condition == "secret_missing"
+        assert "corp:client" in record.reason
+        assert "S3CR3T" not in record.reason
+        assert world.request_times == []
+
+    run_virtually(scenario)

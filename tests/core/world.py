@@ -1,0 +1,194 @@
+"""A small world for the core: one authorization server in memory, one secret backend, virtual time.
+
+The server numbers its tokens (`token-1-S3CR3T-...`) and knows one secret per client, as the customer's does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import parse_qs
+
+from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
+from broker.core.managed_token import ManagedToken
+from broker.core.minter import Minter
+from broker.core.renewer import Renewer
+from broker.core.secret_watch import SecretWatch
+from broker.core.secrets import BackendClient, CredentialSource
+from broker.core.store import Store
+from broker.model import HttpRequest, HttpResponse, TokenRequest
+from broker.oauth.client_auth import client_secret_post
+from broker.options import SecretRef
+from broker.testing.clock import LoopClock
+from broker.testing.memory_backend import MemorySecretBackend
+from broker.testing.observer import RecordingObserver
+
+T = TypeVar("T")
+
+LIFETIME_SECONDS = 43_200
+FIRST_SECRET = "S3CR3T-first"
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class InlineRunner:
+    """Implements BlockingRunner on the event loop's own thread."""
+
+    async def run(self, call: Callable[[], T], *, deadline_seconds: float) -> T:  # noqa: ARG002 - the port's signature
+        await asyncio.sleep(0)
+        return call()
+
+    def close(self) -> None:
+        return
+
+
+@dataclass
+class MemoryServer:
+    """Implements HttpTransport: a token endpoint with one client and one secret."""
+
+    now: Callable[[], float]
+    secret: str = FIRST_SECRET
+    lifetime_seconds: int = LIFETIME_SECONDS
+    fault: Answer | None = None
+    requests_at: list[float] = field(default_factory=list)
+    tokens: int = 0
+
+    async def send(
+        self, request: HttpRequest, *, total_seconds: float, max_body_bytes: int  # noqa: ARG002 - the port's signature
+    ) -> HttpResponse:
+        self.requests_at.append(self.now())
+        await asyncio.sleep(0.05)
+        if self.fault is not None:
+            return self.fault(request)
+        form = parse_qs(request.body.decode())
+        if form["client_secret"] != [self.secret]:
+            return refusal(401, "unauthorized_client")
+        self.tokens += 1
+        return token_answer(f"token-{self.tokens}-S3CR3T", self.lifetime_seconds)
+
+    async def close(self) -> None:
+        return
+
+
+def token_answer(token: str, expires_in: int) -> HttpResponse:
+    """A success as Keycloak words it."""
+    body = {"access_token": token, "expires_in": expires_in, "token_type": "Bearer", "scope": "a"}
+    return HttpResponse(status=200, headers={"content-type": "application/json"}, body=json.dumps(body).encode())
+
+
+def refusal(status: int, error: str, **headers: str) -> HttpResponse:
+    """A refusal as RFC 6749 5.2 words it; header names come with underscores."""
+    return HttpResponse(
+        status=status,
+        headers={"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}},
+        body=json.dumps({"error": error}).encode(),
+    )
+
+
+@dataclass
+class Place:
+    """One managed token and its parts."""
+
+    token: ManagedToken
+    renewer: Renewer
+    watch: SecretWatch
+    minter: Minter
+    tasks: list[asyncio.Task[None]]
+
+
+class World:
+    """Everything that one authorization server's tokens need. Build it inside a running (virtual) loop."""
+
+    def __init__(self, *, seed: int = 1) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = LoopClock(loop.time)
+        self.began = loop.time()
+        self.observer = RecordingObserver()
+        self.rng = random.Random(seed)
+        self.backend = MemorySecretBackend()
+        self.backend.put("client", {"id": "deploy", "secret": FIRST_SECRET})
+        self.server = MemoryServer(now=loop.time)
+        self.authorization_server = AuthorizationServer(
+            AuthorizationServerSettings(
+                name="odc",
+                discovery_url=None,
+                issuer=None,
+                token_endpoint="https://login.example/token",
+                allowed_hosts=frozenset(),
+                allow_insecure_loopback=False,
+                profile="outsystems-odc",
+                token_endpoint_auth_method=None,
+                max_concurrent_mints=4,
+            ),
+            transport=self.server,
+            clock=self.clock,
+            observer=self.observer,
+        )
+        self.backends = {
+            "corp": BackendClient(
+                name="corp",
+                create=lambda: self.backend,
+                runner=InlineRunner(),
+                observer=self.observer,
+                clock=self.clock,
+            )
+        }
+        self.store = Store(self.clock)
+
+    def start(self, name: str = "deploy", *, poll_seconds: float = 60.0) -> Place:
+        """Start keeping one more token of this server."""
+        token = ManagedToken(name, renew_at=0.5, clock=self.clock, observer=self.observer)
+        credentials = CredentialSource(
+            client_id=SecretRef(backend="corp", path="client", field="id"),
+            client_secret=SecretRef(backend="corp", path="client", field="secret"),
+            client_secret_expires=None,
+            strip_newline=True,
+            backends=self.backends,
+        )
+        minter = Minter(
+            server=self.authorization_server,
+            credentials=credentials,
+            request=TokenRequest(scope=("a",)),
+            default_lifetime_seconds=None,
+            client_auth=lambda method: client_secret_post.plugin.authenticate,  # noqa: ARG005 - one method here
+            clock=self.clock,
+        )
+        renewer = Renewer(
+            token=token,
+            minter=minter,
+            min_lifetime_seconds=60.0,
+            clock=self.clock,
+            observer=self.observer,
+            rng=self.rng,
+        )
+        watch = SecretWatch(
+            token=token,
+            credentials=credentials,
+            renewer=renewer,
+            poll_seconds=poll_seconds,
+            clock=self.clock,
+            observer=self.observer,
+            rng=self.rng,
+        )
+        self.store.put(token, renewer.request)
+        tasks = [asyncio.create_task(renewer.run()), asyncio.create_task(watch.run())]
+        return Place(token=token, renewer=renewer, watch=watch, minter=minter, tasks=tasks)
+
+    async def until(self, seconds: float) -> None:
+        """Let virtual time pass until so many seconds after the beginning."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self.began + seconds - loop.time())
+
+    @property
+    def request_times(self) -> list[float]:
+        """Seconds after the beginning at which the token endpoint was asked."""
+        return [at - self.began for at in self.server.requests_at]
+
+    def token_value(self, place: Place) -> str:
+        """The current access token."""
+        assert place.token.revision is not None
+        return place.token.revision.token.value.reveal()

@@ -1,0 +1,153 @@
+"""Plug-ins are found by name, and everything that can be wrong with one is said in a sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from broker.api import API_VERSION, SecretBackendPlugin
+from broker.errors import PluginError
+from broker.plugins import PluginInfo, Plugins
+
+BACKENDS = "token_broker.secret_backends"
+SINKS = "token_broker.sinks"
+
+GOOD_MODULE = """
+import msgspec
+from broker.api import SecretBackendPlugin
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+plugin = SecretBackendPlugin(options=Options, create=lambda options, context: None{more})
+"""
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Put a distribution on the path: its entry points as `group -> lines`, and the source of its modules."""
+
+    def install(name: str, entry_points: Mapping[str, list[str]], **modules: str) -> None:
+        site = tmp_path / name
+        info = site / f"{name.replace('-', '_')}-1.2.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        sections = ("\n".join([f"[{group}]", *lines]) for group, lines in entry_points.items())
+        (info / "entry_points.txt").write_text("\n".join(sections) + "\n")
+        for module, source in modules.items():
+            (site / f"{module}.py").write_text(source)
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        monkeypatch.syspath_prepend(str(site))
+
+    return install
+
+
+def complaint(name: str) -> str:
+    """Answer what is said about the secret backend of this name."""
+    with pytest.raises(PluginError) as caught:
+        Plugins().secret_backend(name)
+    assert "\n" not in caught.value.message
+    return caught.value.message
+
+
+def test_third_party_backend_is_found_by_its_name(install: Install) -> None:
+    """A distribution with one entry point adds a backend."""
+    install("acme-vault", {BACKENDS: ["acme = acme_good:plugin"]}, acme_good=GOOD_MODULE.format(more=""))
+    assert isinstance(Plugins().secret_backend("acme"), SecretBackendPlugin)
+
+
+@pytest.mark.parametrize("name", ["vault", "aws-secrets-manager", "file"])
+def test_first_party_backends_come_through_the_same_door(name: str) -> None:
+    """Ours have no other way in than an entry point."""
+    assert isinstance(Plugins().secret_backend(name), SecretBackendPlugin)
+
+
+def test_unknown_name_lists_what_is_installed(install: Install) -> None:
+    """A typing mistake is answered with the nearest name and all names."""
+    install("acme-vault", {BACKENDS: ["acme-store = acme_good:plugin"]})
+    said = complaint("acme-stroe")
+    assert "unknown secret backend 'acme-stroe'; did you mean 'acme-store'? installed: acme-store, " in said
+
+
+def test_name_claimed_by_two_distributions_names_both(install: Install) -> None:
+    """Which one would win is chance, so neither does."""
+    install("acme-one", {BACKENDS: ["acme = acme_one:plugin"]})
+    install("acme-two", {BACKENDS: ["acme = acme_two:plugin"]})
+    expected = "secret backend 'acme' is installed twice, by acme-one and acme-two: uninstall one of them"
+    assert expected == complaint("acme")
+
+
+@pytest.mark.parametrize(("offset", "whom"), [(-1, "plug-in"), (1, "token-broker")])
+def test_other_api_version_says_what_to_update(install: Install, offset: int, whom: str) -> None:
+    """The older of the two has to move."""
+    source = GOOD_MODULE.format(more=f", api_version={API_VERSION + offset}")
+    install("acme-vault", {BACKENDS: ["acme = acme_versioned:plugin"]}, acme_versioned=source)
+    assert complaint("acme").endswith(
+        f"speaks plug-in API {API_VERSION + offset}, this broker {API_VERSION}: update the {whom}"
+    )
+
+
+def test_failing_import_is_explained(install: Install) -> None:
+    """The cause is named, with the module and the distribution it belongs to."""
+    install("acme-vault", {BACKENDS: ["acme = acme_broken:plugin"]}, acme_broken="import no_such_library\n")
+    assert (
+        "secret backend 'acme' (acme_broken:plugin of acme-vault) cannot be imported: "
+        "ModuleNotFoundError: No module named 'no_such_library'" == complaint("acme")
+    )
+
+
+def test_descriptor_of_another_kind_is_refused(install: Install) -> None:
+    """An object that is no descriptor is found out here, not deep in the daemon."""
+    install("acme-vault", {BACKENDS: ["acme = acme_odd:plugin"]}, acme_odd="plugin = 'text'\n")
+    assert complaint("acme").endswith("is a str, not a broker.api.SecretBackendPlugin")
+
+
+def test_broken_plugin_harms_nobody_who_does_not_name_it(install: Install) -> None:
+    """Only what is asked for is imported."""
+    install(
+        "acme-vault",
+        {BACKENDS: ["acme = acme_good:plugin", "broken = acme_broken:plugin"]},
+        acme_good=GOOD_MODULE.format(more=""),
+        acme_broken="raise RuntimeError('imported')\n",
+    )
+    plugins = Plugins()
+    assert "broken" in plugins.names("secret_backend")
+    assert isinstance(plugins.secret_backend("acme"), SecretBackendPlugin)
+
+
+def test_description_imports_nothing(install: Install) -> None:
+    """`token-broker plugins` lists names, distributions and versions of all kinds, broken ones too."""
+    install(
+        "acme-vault",
+        {BACKENDS: ["acme = acme_broken:plugin"], SINKS: ["acme-sink = acme_broken:sink"]},
+        acme_broken="raise RuntimeError('imported')\n",
+    )
+    described = [info for info in Plugins().describe() if info.distribution == "acme-vault"]
+    expected = [
+        PluginInfo(
+            name="acme",
+            kind="secret_backend",
+            distribution="acme-vault",
+            version="1.2",
+            origin="acme_broken:plugin",
+        ),
+        PluginInfo(
+            name="acme-sink",
+            kind="sink",
+            distribution="acme-vault",
+            version="1.2",
+            origin="acme_broken:sink",
+        ),
+    ]
+    assert expected == described
+
+
+def test_each_kind_has_its_own_names(install: Install) -> None:
+    """A sink is no secret backend, whatever it is called."""
+    install("acme-sink", {SINKS: ["acme = acme_sink:plugin"]})
+    assert complaint("acme").startswith("unknown secret backend 'acme';")

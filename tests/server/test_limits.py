@@ -1,0 +1,209 @@
+"""What one peer may take: time, connections, descriptors."""
+
+from __future__ import annotations
+
+import array
+import os
+import resource
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from broker.events import LifeCycle, SocketServed
+from broker.server.connection import Patience
+from broker.server.unix import SocketLimits
+from tests.server.conftest import Serve, Served
+from tests.server.running import ANOTHER_UID, Client, as_stranger, needs_root, request
+from tests.waiting import eventually
+
+GET = request("/v1/tokens/deploy")
+HASTY = SocketLimits(
+    connections=6,
+    connections_per_uid=2,
+    sweep_seconds=0.02,
+    patience=Patience(receive_seconds=0.1, idle_seconds=0.4, send_seconds=0.2),
+)
+
+
+@pytest.fixture
+def hasty(serve: Serve) -> Served:
+    """A server with limits small enough to reach."""
+    served = serve(limits=HASTY)
+    served.mint("deploy")
+    return served
+
+
+def test_slow_heads(hasty: Served) -> None:
+    """A head that does not end in time ends the connection, however steadily its bytes drip (R-136)."""
+    with hasty.client() as client:
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+
+            def drip() -> bool:
+                client.send(b"GET / HTTP/1.1\r\n" if not sent else b"X")
+                sent.append(1)
+                return False
+
+            sent: list[int] = []
+            eventually(drip, timeout=5.0, what="never: the pipe breaks")
+        assert len(sent) < 100
+
+
+def test_slow_bodies(hasty: Served) -> None:
+    """The time for a request includes its body."""
+    with hasty.client() as client:
+        client.send(b"POST /v1/tokens/deploy/renew HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n")
+        assert b"" == client.rest()
+    assert [] == hasty.reader.renewals
+
+
+def test_idle_connections(hasty: Served) -> None:
+    """A connection that is not used ends; one that is used does not."""
+    with hasty.client() as idle, hasty.client() as busy:
+        idle.socket.settimeout(0)
+
+        def ended() -> bool:
+            assert 200 == busy.ask("/v1/tokens/deploy").status
+            try:
+                return idle.socket.recv(1) == b""
+            except BlockingIOError:
+                return False
+
+        eventually(ended, what="the idle connection ends")
+        assert 200 == busy.ask("/v1/tokens/deploy").status
+
+
+def test_clients_that_never_read(hasty: Served) -> None:
+    """A full pipe is given up after the time for sending, and holds nobody up meanwhile (F-37)."""
+    with hasty.client() as client, hasty.client() as other:
+        client.socket.settimeout(0.05)
+        with pytest.raises((TimeoutError, BrokenPipeError, ConnectionResetError)):
+            while True:
+                client.send(GET * 100)
+        assert 200 == other.ask("/v1/tokens/deploy").status
+        eventually(lambda: hasty.loop.do(lambda: len(connections(hasty))) == 1, what="it is given up")
+
+
+def test_connections_of_one_user(hasty: Served) -> None:
+    """A user beyond the limit is told 429; root is bounded by the total only (R-136)."""
+    needs_root()
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(hasty.client()) for _ in range(3)]
+        assert [200] * 3 == [client.ask("/v1/tokens/deploy").status for client in crowd]
+        hasty.loop.do(lambda: hasty.server._per_uid.update({ANOTHER_UID: 2}))
+        assert as_stranger(hasty.path, GET).startswith(b"HTTP/1.1 429 ")
+        hasty.loop.do(lambda: hasty.server._per_uid.update({ANOTHER_UID: -1}))
+        assert as_stranger(hasty.path, GET).startswith(b"HTTP/1.1 403 ")
+
+
+def test_connections_in_total(hasty: Served) -> None:
+    """Beyond the total everybody is told 429; room is made when a connection ends."""
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(hasty.client()) for _ in range(6)]
+        assert [200] * 6 == [client.ask("/v1/tokens/deploy").status for client in crowd]
+        with hasty.client() as late:
+            answer = late.receive()
+            assert (429, "rate_limited") == (answer.status, answer.json["code"])
+            assert b"" == late.rest()
+        crowd[0].socket.close()
+
+        def served_again() -> bool:
+            with hasty.client() as client:
+                return client.ask("/v1/tokens/deploy").status == 200
+
+        eventually(served_again, what="there is room", retry_on=(OSError,))
+
+
+def test_many_at_once(serve: Serve) -> None:
+    """The kernel holds a crowd of simultaneous connects for us (R-138)."""
+    served = serve()
+    served.mint("deploy")
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(served.client()) for _ in range(400)]
+        for client in crowd:
+            client.send(GET)
+        assert {200} == {client.receive().status for client in crowd}
+
+
+def test_descriptors_sent_over_are_closed(served: Served) -> None:
+    """Descriptors in ancillary data do not reach us (R-141)."""
+    with served.client() as client, Path(os.devnull).open() as null:
+        assert 200 == client.ask("/v1/tokens/deploy").status
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null.fileno()] * 40))
+            client.socket.sendmsg([GET], [rights])
+            assert 200 == client.receive().status
+        assert before == len(os.listdir("/proc/self/fd"))
+
+
+@contextmanager
+def no_descriptors_left(spare: int) -> Iterator[None]:
+    """Leave room for `spare` more descriptors in this process."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + spare, limits[1]))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        while len(os.listdir("/proc/self/fd")) <= highest:  # fill the gaps below
+            stack.callback(os.close, os.dup(0))
+        yield
+
+
+def test_out_of_descriptors(served: Served) -> None:
+    """Without descriptors clients wait in the queue, nothing spins, one warning is given; then all are served (R-137)."""
+    waiting = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+    with ExitStack() as stack:
+        for client in waiting:
+            stack.enter_context(client)
+        with no_descriptors_left(0):
+            for client in waiting:
+                client.connect(str(served.path))
+                client.sendall(GET)
+
+            def warned() -> list[LifeCycle]:
+                return [event for event in served.observed.events if isinstance(event, LifeCycle)]
+
+            (warning,) = eventually(warned, what="a warning")
+            assert "Too many open files" in warning.message
+        for client in waiting:
+            client.settimeout(10)
+            assert client.recv(12) == b"HTTP/1.1 200"
+        assert 1 == len(warned())
+
+
+def test_served_requests_are_told(served: Served) -> None:
+    """Each answer is counted by route and code, the quick ones too."""
+    with served.client() as client:
+        for path in ("/v1/tokens/deploy",) * 5 + ("/v1/tokens/nope", "/v1/tokens", "/x"):
+            client.ask(path)
+    served.loop.do(served.server.flush)
+    counts: Counter[tuple[str, int]] = Counter()
+    for event in served.observed.events:
+        if isinstance(event, SocketServed):
+            counts[event.route, event.code] += event.count
+            assert 0 <= event.duration_seconds < 10
+    assert {("get", 200): 5, ("get", 403): 1, ("list", 200): 1, ("other", 404): 1} == counts
+
+
+def connections(served: Served) -> set[object]:
+    listener = served.server._listener
+    assert listener is not None
+    return set(listener.connections)
+
+
+def test_stop_ends_everything(serve: Serve) -> None:
+    """Idle, half-read and waiting connections end when the server stops, and the name is gone."""
+    served = serve()
+    with served.client() as idle, served.client() as half, served.client() as waiting:
+        half.send(GET[:10])
+        waiting.send(request("/v1/tokens/other?wait=30s"))
+        eventually(lambda: served.reader.waiting, what="a caller waits")
+        served.loop.run(served.server.stop())
+        assert [b""] * 3 == [client.rest() for client in (idle, half, waiting)]
+    assert not served.path.exists()
+    with pytest.raises(FileNotFoundError):
+        Client(served.path)

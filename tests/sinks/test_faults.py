@@ -1,0 +1,132 @@
+"""Whatever call fails, the old token stays, nothing is left lying about, and the next try succeeds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sinks.publisher_process import PublisherProcess, publisher_process
+from tests.sinks.publishing import entries, token_text
+from tests.sinks.tracing import traced
+
+CALLS = ("openat", "/^(new)?fstat", "pread64", "fchmod", "write", "fsync", "close", "/^rename")
+ERRORS = ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EMFILE", "EINTR")
+BEFORE_THE_NAME_CHANGES = ("fchmod", "write", "/^rename")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the process under test publishes."""
+    return tmp_path / "tokens" / "token"
+
+
+@pytest.fixture
+def publisher(path: Path) -> Iterator[PublisherProcess]:
+    """A process that published revision 1."""
+    with publisher_process(path) as process:
+        assert "ok" == process.publish(1)
+        yield process
+
+
+def publish_with(
+    publisher: PublisherProcess, output: Path, call: str, fault: str, *, number: int
+) -> tuple[str, bool]:
+    """Publish while strace does `fault` to `call`; the answer, and whether it came to that."""
+    with traced(publisher.pid, output, "-e", f"trace={call}", "-e", f"inject={call}:{fault}"):
+        answer = publisher.publish(number)
+    return answer, "INJECTED" in output.read_text()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_error_at_any_call_loses_nothing(
+    publisher: PublisherProcess, path: Path, tmp_path: Path, call: str
+) -> None:
+    """R-115, F-31: at each occurrence of each call; a whole token is there, and the repetition heals."""
+    occurrence, injected, number = 0, True, 1
+    while injected:
+        occurrence, number = occurrence + 1, number + 1
+        fault = f"error=EIO:when={occurrence}"
+        answer, injected = publish_with(publisher, tmp_path / "trace", call, fault, number=number)
+        if call == "write" and occurrence > 1:  # the process's own answer on its standard output
+            break
+        if answer.startswith("error"):
+            assert str(path) in answer
+            assert "Input/output error" in answer
+        else:
+            assert token_text(number) == path.read_text()
+        assert path.read_text() in {token_text(number - 1), token_text(number)}
+        assert ["token"] == entries(path.parent)
+        assert "ok" == publisher.publish(number)
+        assert token_text(number) == path.read_text()
+    assert occurrence > 1
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("call", BEFORE_THE_NAME_CHANGES)
+def test_each_error_keeps_the_old_token_and_says_what_to_do(
+    publisher: PublisherProcess, path: Path, tmp_path: Path, call: str, error: str
+) -> None:
+    """R-115: one line names the path, the error and a fix; an interrupted call is repeated or reported."""
+    answer, injected = publish_with(publisher, tmp_path / "trace", call, f"error={error}:when=1", number=2)
+    assert injected
+    if error == "EINTR" and answer == "ok":
+        assert token_text(2) == path.read_text()
+    else:
+        assert answer.startswith(f"error: cannot publish {path}: ")
+        assert 3 == answer.count(": ")
+        assert token_text(1) == path.read_text()
+    assert ["token"] == entries(path.parent)
+
+
+def test_a_file_too_large_is_cut_short_and_not_published(publisher: PublisherProcess, path: Path) -> None:
+    """R-115: the first write is short, the second fails, and nobody sees what was written."""
+    assert "ok" == publisher.ask("limit 100")
+    assert "File too large" in publisher.publish(2, fill=200)
+    assert (token_text(1), ["token"]) == (path.read_text(), entries(path.parent))
+    assert "ok" == publisher.ask("limit -1")
+    assert "ok" == publisher.publish(2, fill=200)
+    assert token_text(2, fill=200) == path.read_text()
+
+
+def test_a_write_of_nothing_is_an_error(publisher: PublisherProcess, path: Path, tmp_path: Path) -> None:
+    """R-115: and not a loop without end."""
+    answer, _ = publish_with(publisher, tmp_path / "trace", "write", "retval=0:when=1", number=2)
+    assert "Input/output error" in answer
+    assert token_text(1) == path.read_text()
+
+
+@pytest.mark.parametrize(("limit", "filler"), [("size=32k", 64 * 1024), ("nr_inodes=4", 0)])
+def test_a_full_file_system_heals_when_there_is_space_again(tmp_path: Path, limit: str, filler: int) -> None:
+    """F-31: out of space or of inodes; the old token stays byte for byte."""
+    if os.geteuid() or shutil.which("unshare") is None:
+        pytest.skip("only root can mount a small file system")
+    mount = f'mount -t tmpfs -o mode=0755,{limit} tmpfs {tmp_path} && exec "$@"'
+    with publisher_process(
+        tmp_path / "token", wrapper=("unshare", "-m", "sh", "-c", mount, "sh")
+    ) as publisher:
+        inside = Path(f"/proc/{publisher.pid}/root{tmp_path}")
+        assert "ok" == publisher.publish(1)
+        fillers = _fill(inside, filler)
+        answer = publisher.publish(2)
+        assert "No space left on device: free space there" in answer
+        assert token_text(1) == (inside / "token").read_text()
+        assert [] == [name for name in entries(inside) if name.startswith(".")]
+        for name in fillers:
+            (inside / name).unlink()
+        assert "ok" == publisher.publish(2)
+        assert token_text(2) == (inside / "token").read_text()
+
+
+def _fill(directory: Path, size: int) -> list[str]:
+    names: list[str] = []
+    try:
+        for index in range(16):
+            names.append(f"filler-{index}")
+            (directory / names[-1]).write_bytes(b"." * size)
+    except OSError:
+        return [name for name in names if (directory / name).exists()]
+    raise AssertionError("the file system did not fill up")

@@ -59,15 +59,15 @@ class Login:
         return self._held
 
     def token(self, deadline: float) -> HeldToken:
-        """A token to ask with; logs in or renews if that is due."""
+        """A token to ask with; logs in or renews if that is due and nobody else is at it."""
+        held = self._held
+        if held is not None and (not self._is_due(held) or self._is_being_replaced(held)):
+            return held
         with self._alone(deadline):
             held = self._held
             if held is None:
                 return self._log_in(deadline)
-            due = self._clock() >= max(held.renew_at, self._patience_until)
-            if due or self._method.changed():
-                return self._successor(held, deadline)
-            return held
+            return self._successor(held, deadline) if self._is_due(held) else held
 
     def is_alive(self, held: HeldToken, deadline: float) -> bool:
         """Whether the server still knows this token: then it was a policy that said 403."""
@@ -99,6 +99,12 @@ class Login:
         """This token was got a moment ago: if it may not even look itself up, it is alive all the same."""
         self._vouched_for = fresh
 
+    def _is_due(self, held: HeldToken) -> bool:
+        return self._clock() >= max(held.renew_at, self._patience_until) or self._method.changed()
+
+    def _is_being_replaced(self, held: HeldToken) -> bool:
+        return self._lock.locked() and self._clock() < held.ends_at
+
     @contextmanager
     def _alone(self, deadline: float) -> Iterator[None]:
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -109,8 +115,10 @@ class Login:
             self._lock.release()
 
     def _successor(self, held: HeldToken, deadline: float) -> HeldToken:
+        # Half the time, so that the old token can still be used in the other half.
+        halfway = (time.monotonic() + deadline) / 2
         try:
-            return self._renew(held, deadline) or self._log_in(deadline)
+            return self._renew(held, halfway) or self._log_in(halfway)
         except SecretBackendUnavailable:
             left = held.ends_at - self._clock()
             if left <= 0:

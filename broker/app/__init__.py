@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from broker.app.vocabulary import PluginVocabulary
+    from broker.app.plugin_vocabulary import PluginVocabulary
 
 
 def run(config_path: Path) -> int:
@@ -26,7 +26,7 @@ def once(config_path: Path, names: Sequence[str]) -> int:
 
 def vocabulary() -> PluginVocabulary:
     """What the installed plug-ins allow the configuration to say."""
-    from broker.app.vocabulary import PluginVocabulary
+    from broker.app.plugin_vocabulary import PluginVocabulary
     from broker.plugins import Plugins
 
     return PluginVocabulary(Plugins())

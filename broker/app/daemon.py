@@ -7,6 +7,7 @@ mint must still be scraped. Refuses to know: how any part works.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -20,7 +21,7 @@ from broker.app import process
 from broker.app.assembly import Assembly
 from broker.app.readiness import ReadyWatch
 from broker.app.supervision import supervise
-from broker.app.vocabulary import PluginVocabulary
+from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.config.load import load
 from broker.config.schema import Config
 from broker.core.store import Store
@@ -52,8 +53,8 @@ def run(config_path: Path) -> int:
         daemon = Daemon(config_path, config, plugins=plugins, vocabulary=vocabulary, logging=logging)
         for warning in warnings:
             daemon.observe(LifeCycle(phase="warning", message=warning))
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(daemon.main())
+        # The loop is not closed: that waits for name look-ups that hang. The process ends right after this.
+        asyncio.Runner(loop_factory=_loop_factory()).run(daemon.main())
     return os.EX_OK
 
 
@@ -103,9 +104,15 @@ class Daemon:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         self.observe(LifeCycle(phase="starting", message=f"token-broker {__version__}"))
+        server = self._socket_server()
+
+        def metrics() -> tuple[bytes, str]:
+            server.flush()
+            return self._metrics.render()
+
         ops = OpsServer(
             listen=self._config.ops.listen,
-            metrics=self._metrics.render,
+            metrics=metrics,
             reader=self._store,
             ready=self._readiness,
             name_ready=lambda name: readiness((self._store.record(name),)),
@@ -113,11 +120,13 @@ class Daemon:
             clock=self._clock,
         )
         await ops.start()
-        server = self._socket_server()
         await server.start()
         self.observe(LifeCycle(phase="listening", message=self._config.socket.path))
         async with asyncio.TaskGroup() as group:
             await self._assembly.apply(self._config, group)
+            # What start-up made stays for good: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
             tasks = [
                 group.create_task(supervise("readiness", self._become_ready)),
                 group.create_task(supervise("reload", lambda: self._reload_when(reload, server, group))),
@@ -146,6 +155,7 @@ class Daemon:
             rules=_rules(self._config),
             observer=self.observe,
             clock=self._clock,
+            boot=self._clock.boot,
             inherited=_inherited_socket(),
         )
 

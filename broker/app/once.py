@@ -20,7 +20,7 @@ import msgspec
 from broker.app import process
 from broker.app.assembly import Assembly
 from broker.app.readiness import ReadyWatch
-from broker.app.vocabulary import PluginVocabulary
+from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.client.errors import AccessDenied, BrokerUnreachable, TokenUnavailable, TryAgainLater
 from broker.client.fetch import fetch
 from broker.config.load import load

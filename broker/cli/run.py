@@ -3,7 +3,9 @@
 Owns: nothing but the verb; `broker.app` is the daemon.
 """
 
+import os
 from pathlib import Path
+from typing import NoReturn
 
 from broker.cli import addresses
 from broker.cli.options import Arguments, Command
@@ -16,8 +18,12 @@ COMMAND = Command(
 )
 
 
-def run(arguments: Arguments) -> int:
-    """Run until told to stop; the daemon's exit code."""
+def run(arguments: Arguments) -> NoReturn:
+    """Run until told to stop. Does not return.
+
+    Everything is closed by then, and an orderly end of the interpreter would wait for what still hangs in a
+    thread of a C library, a name look-up for instance.
+    """
     from broker.app import run as run_daemon
 
-    return run_daemon(Path(addresses.config(arguments)))
+    os._exit(run_daemon(Path(addresses.config(arguments))))

@@ -67,6 +67,8 @@ def _identity(token: TokenTable) -> Any:
 
 def _file_outputs(config: Config) -> Iterator[tuple[str, str]]:
     yield "socket.path", config.socket.path
+    if config.ops.listen.startswith("unix:/"):
+        yield "ops.listen", config.ops.listen.removeprefix("unix:")
     for at, sink in _sinks(config):
         if sink.type == "file" and sink.options is not None:
             yield f"{at}.path", sink.options.path

@@ -80,8 +80,8 @@ class AuthorizationServerTable(Table, frozen=True):
     profile: Profile = "generic"
     """Sets defaults for a product; derives no URL."""
     discovery_url: HttpUrl | None = None
-    """Where the metadata is; default: the issuer's own well-known address. Needs `issuer`, and `token_endpoint_hosts`
-    too if it is not derived from the issuer."""
+    """Where the metadata is; default: the issuer's own well-known address. Needs `issuer`, and
+    `token_endpoint_hosts` too if it is not derived from the issuer."""
     issuer: str | None = None
     """Pinned; compared byte by byte with the metadata (RFC 8414 3.3)."""
     token_endpoint: HttpUrl | None = None
@@ -152,8 +152,8 @@ class Config(Table, frozen=True):
     """A whole configuration, decoded: paths absolute, plug-in tables with their options."""
 
     include: tuple[str, ...] = ()
-    """Further files, relative to this one; patterns such as "conf.d/*.toml" are taken in sorted order. Tables merge, the
-    same key twice is an error, and an included file includes no others."""
+    """Further files, relative to this one; patterns such as "conf.d/*.toml" are taken in sorted order. Tables
+    merge, the same key twice is an error, and an included file includes no others."""
     broker: BrokerTable = BrokerTable()
     """The daemon itself."""
     socket: SocketTable = SocketTable()

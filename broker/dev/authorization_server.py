@@ -1,5 +1,4 @@
-"""The development authorization server: client credentials on loopback, for `token-broker dev` and for the
-tests.
+"""The development authorization server: client credentials on loopback, for `dev` and for the tests.
 
 Owns: the addresses, the listener and its threads, the faults that are due. Refuses to know: the daemon. Its
 metadata lies at another path than its issuer says, as in OutSystems ODC. It is no product: keys, users and
@@ -8,11 +7,7 @@ consent do not exist.
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import socketserver
 import ssl
-import sys
 import threading
 import time
 from collections import defaultdict, deque
@@ -20,9 +15,10 @@ from collections.abc import Callable
 from typing import Any, Final, Self
 
 from broker.dev import faults
-from broker.dev.exchange import ExchangeHandler, Site
+from broker.dev.exchange import Site
 from broker.dev.faults import Fault
 from broker.dev.ledger import Ledger
+from broker.dev.listener import Listener
 from broker.dev.registry import Registry, TokenFormat
 from broker.dev.token_service import Answer, Call, Dialect, TokenService
 from broker.model import Secret
@@ -30,15 +26,13 @@ from broker.model import Secret
 DISCOVERY_PATH: Final = "/identity/.well-known/openid-configuration"
 INTROSPECTION_PATH: Final = "/introspect"
 
-_POLL_SECONDS: Final = 0.05
-_STOP_SECONDS: Final = 2.0
-
 
 class DevelopmentAuthorizationServer:
-    """Starts on `start()` or `with`; all methods are thread-safe and keep their effect while it does not listen.
+    """Listens from `start()`, or in a `with` block; methods are thread-safe and work while it is stopped.
 
-    `hostname` is what its URLs say, `host` where it listens. `issuer` may be any URL; by default it lies at this server.
-    `marker` starts every secret and token. Without `date_offset_seconds` there is no Date header, as with Keycloak.
+    `hostname` is what its URLs say, `host` where it listens. `issuer` may be any URL; by default it lies at
+    this server. `marker` starts every secret and token. Without `date_offset_seconds` there is no Date
+    header, as with Keycloak.
     """
 
     def __init__(
@@ -71,10 +65,8 @@ class DevelopmentAuthorizationServer:
         self._service = TokenService(self._registry, dialect=dialect)
         self._faults: defaultdict[str, deque[tuple[Fault, int | None]]] = defaultdict(deque)
         self._faults_lock = threading.Lock()
-        self._listener: _Listener | None = None
+        self._listener: Listener | None = None
         self.ledger = Ledger()
-
-    # ------------------------------------------------------------------------------------------------ addresses
 
     @property
     def url(self) -> str:
@@ -101,13 +93,11 @@ class DevelopmentAuthorizationServer:
         """Where a registered client asks about a token (RFC 7662)."""
         return f"{self.url}{INTROSPECTION_PATH}"
 
-    # ------------------------------------------------------------------------------------------------- listening
-
     def start(self) -> None:
         """Listen, on the same port as before if there was one. OSError if the port is taken."""
         if self._listener is not None:
             return
-        listener = _Listener((self._host, self._port), self._site, self._tls)
+        listener = Listener((self._host, self._port), self._site, self._tls)
         self._port = listener.server_address[1]
         self._listener = listener
         listener.run()
@@ -125,8 +115,6 @@ class DevelopmentAuthorizationServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # --------------------------------------------------------------------------------------------------- clients
-
     def register(
         self,
         client_id: str,
@@ -135,7 +123,7 @@ class DevelopmentAuthorizationServer:
         scope: tuple[str, ...] | None = None,
         lifetime_seconds: int = 300,
     ) -> Secret:
-        """Register a client and give its secret; `scope` is all that it may ask for, None meaning anything."""
+        """Register a client and give its secret; `scope` is all it may ask for, None meaning anything."""
         return self._registry.register(
             client_id, secret=secret, scope=scope, lifetime_seconds=lifetime_seconds
         )
@@ -160,8 +148,6 @@ class DevelopmentAuthorizationServer:
         """What the introspection endpoint would say."""
         return self._registry.introspect(token)
 
-    # ---------------------------------------------------------------------------------------------------- faults
-
     def fault(self, endpoint: str, fault: Fault | str, *, times: int | None = None) -> None:
         """Let the next `times` requests of `token`, `metadata` or `introspect` go wrong; all of them if None.
 
@@ -175,8 +161,6 @@ class DevelopmentAuthorizationServer:
         """Drop the faults that are still due; exchanges that hang already go on hanging."""
         with self._faults_lock:
             self._faults.clear()
-
-    # --------------------------------------------------------------------------------------------------- private
 
     @property
     def _token_path(self) -> str:
@@ -232,70 +216,3 @@ class DevelopmentAuthorizationServer:
         if self._auth_methods is not None:
             document["token_endpoint_auth_methods_supported"] = list(self._auth_methods)
         return document
-
-
-class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """One life of the port: a thread that accepts, and a daemon thread per connection."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(
-        self,
-        address: tuple[str, int],
-        site: Callable[[threading.Event], Site],
-        tls: ssl.SSLContext | None,
-    ) -> None:
-        self._stopping = threading.Event()
-        self._tls = tls
-        self._lock = threading.Lock()
-        self._open: dict[threading.Thread, socket.socket] = {}
-        self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True)
-        handler = type("BoundExchangeHandler", (ExchangeHandler,), {"site": site(self._stopping)})
-        super().__init__(address, handler)
-
-    def run(self) -> None:
-        """Accept in a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Within two seconds, whatever the connections do."""
-        self._stopping.set()
-        self.shutdown()
-        self.server_close()
-        with self._lock:
-            connections = dict(self._open)
-        for connection in connections.values():
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        deadline = time.monotonic() + _STOP_SECONDS
-        for thread in (self._thread, *connections):
-            thread.join(max(deadline - time.monotonic(), 0))
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        # The handshake belongs in the connection's own thread: a peer that stalls it must not stop the others.
-        connection = (
-            request
-            if self._tls is None
-            else self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
-        )
-        me = threading.current_thread()
-        with self._lock:
-            self._open[me] = connection
-        try:
-            if isinstance(connection, ssl.SSLSocket):
-                connection.do_handshake()
-            if not self._stopping.is_set():
-                super().finish_request(connection, client_address)
-        finally:
-            with self._lock:
-                del self._open[me]
-            if connection is not request:
-                connection.close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A peer that leaves in the middle is what half of the faults are for; anything else is a bug and is shown.
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)

@@ -57,11 +57,11 @@ class ExchangeHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     site: Site
 
-    def do_GET(self) -> None:  # noqa: N802 - named by http.server
+    def do_GET(self) -> None:
         """Serve one request."""
         self._serve()
 
-    def do_POST(self) -> None:  # noqa: N802 - named by http.server
+    def do_POST(self) -> None:
         """Serve one request."""
         self._serve()
 
@@ -81,6 +81,7 @@ class ExchangeHandler(BaseHTTPRequestHandler):
             headers=headers,
             form=dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True)),
             body=body,
+            peer_port=self.client_address[1],
         )
         self.site.ledger.add(exchange)
         fault = self.site.take_fault(endpoint) or _NO_FAULT
@@ -140,7 +141,7 @@ class ExchangeHandler(BaseHTTPRequestHandler):
                 return
 
     def _reset(self) -> None:
-        """Close with RST instead of FIN: a zero linger, and past the file objects that keep the socket open."""
+        """Close with RST instead of FIN: zero linger, and past the files that keep the socket open."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())
 
@@ -158,6 +159,7 @@ class ExchangeHandler(BaseHTTPRequestHandler):
 
 
 def _json(members: Mapping[str, Any], raw: Mapping[str, str | None]) -> bytes:
-    texts: dict[str, str | None] = {name: json.dumps(value) for name, value in members.items()} | dict(raw)
+    texts: dict[str, str | None] = {name: json.dumps(value) for name, value in members.items()}
+    texts.update(raw)
     pairs = (f"{json.dumps(name)}:{text}" for name, text in texts.items() if text is not None)
     return ("{" + ",".join(pairs) + "}").encode()

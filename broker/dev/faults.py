@@ -24,10 +24,10 @@ OVERSIZE_BYTES: Final = 2 * 1024 * 1024
 class Fault:
     """How one exchange goes wrong; a field left alone leaves that part of the exchange as it should be.
 
-    `status` and `body` replace the answer, and then nothing is minted. `members` are raw JSON texts put in place of
-    members of a proper answer; None removes one. `delivery` is what happens to the answer's bytes:
-    sent whole, dropped with the connection (closed or reset), never sent, sent a byte per `interval_seconds`, cut off in
-    the middle, or followed by a body without end.
+    `status` and `body` replace the answer, and then nothing is minted. `members` are raw JSON texts put in
+    place of members of a proper answer; None removes one. `delivery` is what happens to the answer's bytes:
+    sent whole, dropped with the connection (closed or reset), never sent, sent a byte per
+    `interval_seconds`, cut off in the middle, or followed by a body without end.
     """
 
     status: int | None = None

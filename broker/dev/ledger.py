@@ -19,7 +19,7 @@ LONGEST: Final = 10_000
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
-    """One request; `status` stays None until an answer was begun, and where none ever is."""
+    """One request; `status` stays None until an answer was begun. Equal `peer_port`: the same connection."""
 
     endpoint: str
     method: str
@@ -27,6 +27,7 @@ class Exchange:
     headers: Mapping[str, str] = field(repr=False)
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    peer_port: int = 0
     at: float = field(default_factory=time.time)
     monotonic_seconds: float = field(default_factory=time.monotonic)
     status: int | None = None

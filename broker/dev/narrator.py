@@ -23,8 +23,19 @@ Record = Mapping[str, object]
 class Narrator:
     """Tells records and what the scene does, with the seconds since the start."""
 
-    def __init__(self, out: TextIO, *, elapsed_seconds: Callable[[], float], colour: bool) -> None:
+    def __init__(
+        self,
+        out: TextIO,
+        *,
+        elapsed_seconds: Callable[[], float],
+        wall_seconds: Callable[[], float],
+        shown: Callable[[str], str],
+        colour: bool,
+    ) -> None:
+        """`shown` writes a path as one would type it."""
         self._out = out
+        self._wall_seconds = wall_seconds
+        self._shown = shown
         self._elapsed_seconds = elapsed_seconds
         self._colour = colour
         self._revision = 0
@@ -49,11 +60,9 @@ class Narrator:
             case "mint_succeeded":
                 self._minted(record)
             case "mint_failed":
-                self._troubled = True
-                self.tell("refused", str(record.get("message")))
-                self.tell("kept", f"revision {self._revision} stays valid and published")
+                self._failed(record)
             case "published" if record.get("outcome") == "success":
-                self.tell("published", f"{record.get('target')}")
+                self.tell("published", self._shown(str(record.get("target"))))
             case "secret_rotated":
                 self.tell(
                     "noticed", "the broker sees that there is another client secret, and uses it at once"
@@ -64,6 +73,16 @@ class Narrator:
                 pass
             case _ if record.get("level") not in _QUIET:
                 self.tell(str(record.get("level")), str(record.get("message")))
+
+    def _failed(self, record: Record) -> None:
+        self._troubled = True
+        # The message goes on with the fix, which here is part of the plot.
+        self.tell("refused", str(record.get("message")).partition(":")[0])
+        left = self._expires_at - self._wall_seconds()
+        if left > 0:
+            self.tell(
+                "kept", f"revision {self._revision} stays published, and valid for another {left:.0f} s"
+            )
 
     def _minted(self, record: Record) -> None:
         revision, issued_at = _number(record.get("revision")), _number(record.get("issued_at"))

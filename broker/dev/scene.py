@@ -57,13 +57,17 @@ class Scene:
         started = time.monotonic()
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         self._narrator = Narrator(
-            sys.stdout, elapsed_seconds=lambda: time.monotonic() - started, colour=colour
+            sys.stdout,
+            elapsed_seconds=lambda: time.monotonic() - started,
+            wall_seconds=time.time,
+            shown=_shown,
+            colour=colour,
         )
         self._cues: list[tuple[float, Callable[[], None]]] = []
         self._new_secret: Secret | None = None
 
     def play(self) -> int:
-        """Until Ctrl-C (KeyboardInterrupt), or until the daemon ends; its exit code then."""
+        """Until Ctrl-C, or until the daemon ends by itself; the exit code."""
         ops = f"127.0.0.1:{_free_port(OPS_PORT)}"
         secret = self._server.register(CLIENT_ID, lifetime_seconds=LIFETIME_SECONDS)
         self._stage.furnish(
@@ -73,6 +77,9 @@ class Scene:
         daemon = self._start_daemon()
         try:
             return self._follow(daemon)
+        except KeyboardInterrupt:
+            self._narrator.say("\nEnding: the broker stops, and what it made is removed.")
+            return os.EX_OK
         finally:
             # A second Ctrl-C must not leave the daemon behind.
             for number in _ENDINGS:
@@ -182,10 +189,10 @@ def _stop(daemon: subprocess.Popen[bytes]) -> None:
         daemon.wait()
 
 
-def _shown(path: Path) -> str:
+def _shown(path: str | Path) -> str:
     """As one would type it here."""
     try:
-        return f"./{path.relative_to(Path.cwd())}"
+        return f"./{Path(path).relative_to(Path.cwd())}"
     except ValueError:
         return str(path)
 

@@ -11,10 +11,10 @@ should pay.
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -30,8 +30,8 @@ IDLE_SECONDS: Final = 60.0
 LONGEST_USE_SECONDS: Final = 300.0
 """Connections older than this are not reused, so that a change of address in DNS is followed (R-031)."""
 
-MOST_CONNECTIONS: Final = 16
-"""Above `max_concurrent_mints`, which is the limit that is meant to bind."""
+MOST_IDLE_CONNECTIONS: Final = 4
+"""Those in use are limited by `max_concurrent_mints` and not here."""
 
 
 class HttpxTransport:
@@ -97,16 +97,17 @@ class HttpxTransport:
         )
 
     async def _current_pool(self) -> _Pool:
-        """The pool in use; another one when it is old or its certificates are. The old one ends with its last exchange."""
+        """The pool in use, or a successor if it or its certificates are old: then it ends when idle."""
         now = self._boot_clock()
         stamp = _stamp(self._ca_file)
         pool = self._pool
-        if pool is None or pool.stamp != stamp or now - pool.opened_at >= self._longest_use_seconds:
-            self._pool = _Pool(transport=_open(self._ca_file, self._idle_seconds), opened_at=now, stamp=stamp)
-            if pool is not None:
-                await self._close_retired(pool)
-        assert self._pool is not None
-        return self._pool
+        if pool is not None and pool.stamp == stamp and now - pool.opened_at < self._longest_use_seconds:
+            return pool
+        successor = _Pool(transport=_open(self._ca_file, self._idle_seconds), opened_at=now, stamp=stamp)
+        self._pool = successor
+        if pool is not None:
+            await self._close_retired(pool)
+        return successor
 
     async def _close_retired(self, pool: _Pool) -> None:
         if pool is not self._pool and pool.in_use == 0:
@@ -129,8 +130,8 @@ def _open(ca_file: str | None, idle_seconds: float) -> httpx2.AsyncHTTPTransport
         trust_env=False,
         http2=False,
         limits=httpx2.Limits(
-            max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_CONNECTIONS,
+            max_connections=None,
+            max_keepalive_connections=MOST_IDLE_CONNECTIONS,
             keepalive_expiry=idle_seconds,
         ),
     )
@@ -157,7 +158,7 @@ def _stamp(path: str | None) -> tuple[int, ...] | None:
     if path is None:
         return None
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
     except OSError:
         return ()
     return status.st_ino, status.st_mtime_ns, status.st_size

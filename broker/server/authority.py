@@ -1,7 +1,8 @@
 """The Host header against the address that is listened on (RFC 9110 7.2).
 
-Owns: which names a browser may have used to come here. Refuses to know: requests, sockets. Somebody can point a
-name of theirs at a loopback address (DNS rebinding) and let a browser read what it finds; such a name is not ours.
+Owns: which names a browser may have used to come here. Refuses to know: requests, sockets. Somebody can point
+a name of theirs at a loopback address (DNS rebinding) and let a browser read what it finds; such a name is
+not ours.
 """
 
 from __future__ import annotations

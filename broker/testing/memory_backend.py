@@ -8,16 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-import msgspec
-
-from broker.api import (
-    PluginContext,
-    Secret,
-    SecretBackendError,
-    SecretBackendPlugin,
-    SecretDocument,
-    SecretNotFound,
-)
+from broker.api import Secret, SecretBackendError, SecretDocument, SecretNotFound
 
 
 class MemorySecretBackend:
@@ -74,18 +65,3 @@ class MemorySecretBackend:
         if document is None:
             raise SecretNotFound(f"there is no secret at {path!r} in memory: put one there first")
         return document
-
-
-class MemoryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A `[secret_backends.NAME]` table without keys."""
-
-
-def memory_plugin(backend: MemorySecretBackend) -> SecretBackendPlugin:
-    """A descriptor whose every backend is the one given."""
-
-    def create(options: MemoryOptions, context: PluginContext) -> MemorySecretBackend:  # noqa: ARG001 - as declared
-        return backend
-
-    return SecretBackendPlugin(
-        options=MemoryOptions, create=create, capabilities=frozenset({"versions", "cheap_version_check"})
-    )

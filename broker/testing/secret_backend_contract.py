@@ -19,15 +19,13 @@ author says how a secret gets there, in 15 to 40 lines:
 from __future__ import annotations
 
 import logging
-import socket
 import subprocess
 import sys
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
@@ -43,6 +41,7 @@ from broker.api import (
     SecretBackendUnavailable,
     SecretNotFound,
 )
+from broker.testing.conditions import closed_port, silent_port, unpinned_loggers
 from broker.testing.observer import RecordingObserver
 
 Ability = Literal["versions", "deny", "count", "network"]
@@ -276,32 +275,3 @@ def _said_by(backend: SecretBackend, *paths: str) -> list[str]:
         except SecretBackendError as error:
             said += [repr(error), *traceback.format_exception(error)]
     return said
-
-
-@contextmanager
-def unpinned_loggers() -> Iterator[None]:
-    """Every logger that exists forgets its level: a backend pins those of its libraries itself (R-112)."""
-    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
-    levels = [(logger, logger.level) for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.NOTSET)
-    try:
-        yield
-    finally:
-        for logger, level in levels:
-            logger.setLevel(level)
-
-
-@contextmanager
-def closed_port() -> Iterator[int]:
-    """A port of 127.0.0.1 that refuses connections and that nobody else gets meanwhile."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
-
-
-@contextmanager
-def silent_port() -> Iterator[int]:
-    """A port of 127.0.0.1 that takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield listening.getsockname()[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from broker.options import SecretRef
-from tests.config.surroundings import MINIMAL, AppRole, FakeVocabulary, TokenFile, faults_of, load_text
+from tests.config.surroundings import MINIMAL, AppRole, TokenFile, faults_of, load_text
 
 VAULT = """
 [secret_backends.corp]
@@ -224,8 +224,3 @@ def test_a_plug_in_that_fails_to_check_is_a_fault_without_its_words(tmp_path: Pa
     assert ["secret_backends.x"] == list(faults)
     assert "RuntimeError" in faults["secret_backends.x"]
     assert "S3CR3T" not in str(faults)
-
-
-def test_the_fake_plug_ins_are_those_that_the_messages_name() -> None:
-    """The fake's list is what the tests above rely on."""
-    assert ("file",) == FakeVocabulary().types("sinks")

@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
-from broker.app.vocabulary import PluginVocabulary
+from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.config.json_schema import schema
 from broker.plugins import Plugins
 from tests.config.surroundings import MINIMAL, faults_of, load_text

@@ -80,6 +80,12 @@ def test_a_token_file_is_not_the_socket(tmp_path: Path) -> None:
     )
 
 
+def test_the_two_sockets_are_not_one(tmp_path: Path) -> None:
+    """R-007: the ops listener may be a Unix socket as well."""
+    text = '[ops]\nlisten = "unix:/run/token-broker/token-broker.sock"\n'
+    assert {"ops.listen": "is the same file as socket.path; give each its own"} == faults_of(tmp_path, text)
+
+
 def test_a_file_is_not_the_directory_of_another(tmp_path: Path) -> None:
     """R-007: one of the two could never be written, in either order."""
     message = "is below tokens.deploy.files[0].path, which is a file; give it another directory"

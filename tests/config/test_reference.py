@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from broker.app.vocabulary import PluginVocabulary
+from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.config.reference import page
 from broker.config.schema import Config
 from broker.config.settings import fields_of

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -157,6 +159,31 @@ def test_failed_logins_are_paced(vault: VaultBackend, rules: Rules, server: Faul
             read(vault)
         rules.now += 1
     assert 70 > len(server.asked("/v1/auth/approle/login")) > 50
+
+
+def test_hung_renewal_holds_nobody_whose_token_still_lives(
+    vault: VaultBackend, rules: Rules, server: FaultServer
+) -> None:
+    """Who renews gives up halfway and reads with the old token; the others do not even wait for that."""
+    read(vault)
+    rules.now = 2 * HOUR / 3
+    hung, released = threading.Event(), threading.Event()
+
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith("/renew-self"):
+            hung.set()
+            released.wait(PATIENCE_SECONDS)
+        return rules(asked)
+
+    server.script = script
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            renewing = threads.submit(vault.read, "odc", timeout_seconds=2.0)
+            assert hung.wait(PATIENCE_SECONDS)
+            assert ("S3CR3T-life", False) == (read(vault), renewing.done())
+            assert "1" == renewing.result().version
+    finally:
+        released.set()
 
 
 def test_renewal_that_fails_for_now_is_tried_again(

@@ -13,7 +13,13 @@ from broker.dev.narrator import Narrator, parse
 def story(*records: dict[str, object]) -> list[str]:
     """What is told of these records, without the clock."""
     out = io.StringIO()
-    narrator = Narrator(out, elapsed_seconds=lambda: 7.4, colour=False)
+    narrator = Narrator(
+        out,
+        elapsed_seconds=lambda: 7.4,
+        wall_seconds=lambda: 1015.0,
+        shown=lambda path: f"shown {path}",
+        colour=False,
+    )
     for record in records:
         narrator.hear(record)
     assert all(line.startswith("    7 s  ") for line in out.getvalue().splitlines())
@@ -32,7 +38,7 @@ def minted(revision: int, issued_at: float) -> dict[str, object]:
     }
 
 
-REFUSED: dict[str, object] = {"event": "mint_failed", "level": "warning", "message": "no such secret"}
+REFUSED: dict[str, object] = {"event": "mint_failed", "level": "warning", "message": "401: store another"}
 
 
 def test_a_renewal_says_how_early_it_was() -> None:
@@ -47,8 +53,8 @@ def test_a_refusal_says_what_holds_and_its_end_is_told() -> None:
     """A failed renewal withdraws nothing."""
     assert [
         "minted     revision 1, an access token that lives 30 s",
-        "refused    no such secret",
-        "kept       revision 1 stays valid and published",
+        "refused    401",
+        "kept       revision 1 stays published, and valid for another 12 s",
         "recovered  revision 2, minted with the new secret",
         "renewed    revision 3; its predecessor had 12 s left",
     ] == story(minted(1, 1000.0), REFUSED, minted(2, 1020.0), minted(3, 1035.0))
@@ -57,7 +63,10 @@ def test_a_refusal_says_what_holds_and_its_end_is_told() -> None:
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        ({"event": "published", "level": "info", "outcome": "success", "target": "/f"}, ["published  /f"]),
+        (
+            {"event": "published", "level": "info", "outcome": "success", "target": "/f"},
+            ["published  shown /f"],
+        ),
         ({"event": "secret_rotated", "level": "info"}, ["noticed    the broker sees that there is another"]),
         ({"event": "state_changed", "level": "warning", "state": "stale", "message": "x"}, []),
         ({"event": "state_changed", "level": "error", "state": "expired", "message": "x"}, ["error      x"]),

@@ -1,6 +1,6 @@
 """Our servers in a thread with an event loop of their own, and clients that speak raw bytes to them.
 
-Owns: start and stop, the hop into the loop, reading one response off a socket. Knows nothing of what is asserted.
+Owns: start and stop, the hop into the loop, reading one response off a socket. Knows nothing of assertions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import uvloop
 
@@ -96,7 +96,7 @@ class Client:
             self.socket.close()
             raise
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

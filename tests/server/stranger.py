@@ -29,8 +29,9 @@ def main() -> None:
             connection.sendall(sys.stdin.buffer.read())
             if not name:
                 connection.shutdown(socket.SHUT_WR)
-        while chunk := connection.recv(65536):
-            sys.stdout.buffer.write(chunk)
+        with suppress(ConnectionResetError):  # nor does it read it
+            while chunk := connection.recv(65536):
+                sys.stdout.buffer.write(chunk)
 
 
 if __name__ == "__main__":

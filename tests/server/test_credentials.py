@@ -28,12 +28,13 @@ def guarded(serve: Serve) -> Served:
 
 
 def load(path: Path, name: str) -> bytes:
-    """What systemd would put into the credential: everything up to the end of file, without having sent a byte."""
+    """What systemd would put into the credential: everything up to the end, without having sent a byte."""
     with connect(path, name) as connection:
         return connection.makefile("rb").read()
 
 
 def connect(path: Path, name: str) -> socket.socket:
+    """Connect from an abstract address."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(ANSWER_SECONDS)
     connection.bind(f"\0{name}")

@@ -34,7 +34,7 @@ def test_a_request() -> None:
         (False, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
     ],
 )
-def test_keep_alive(expected: bool, head: bytes) -> None:
+def test_keep_alive(*, expected: bool, head: bytes) -> None:
     """Version and Connection decide (RFC 9112 9.3)."""
     assert expected is parse_head(head).keep_alive
 

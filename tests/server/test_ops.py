@@ -18,6 +18,8 @@ from tests.server.fakes import FakeReader, ManualClock, Observed
 from tests.server.running import Answer, Client, Loop, request, running_loop
 from tests.waiting import eventually
 
+READY = Readiness(ready=True, reasons=())
+
 
 @dataclass(slots=True)
 class Watched:
@@ -26,7 +28,7 @@ class Watched:
     loop: Loop
     reader: FakeReader
     server: OpsServer | None = None
-    ready: Readiness = field(default_factory=lambda: Readiness(True, ()))
+    ready: Readiness = field(default_factory=lambda: READY)
     metrics: bytes = b"# metrics\n"
 
     @property
@@ -100,7 +102,7 @@ def test_metrics(watch: Watch) -> None:
 def test_livez(watch: Watch) -> None:
     """Alive as long as the loop answers, ready or not."""
     watched = watch()
-    watched.ready = Readiness(False, ("deploy: absent",))
+    watched.ready = Readiness(ready=False, reasons=("deploy: absent",))
     assert 200 == watched.get("/livez").status
 
 
@@ -109,7 +111,7 @@ def test_readyz(watch: Watch, path: str) -> None:
     """200 when ready; else 503 with the reasons."""
     watched = watch()
     assert 200 == watched.get(path).status
-    watched.ready = Readiness(False, ("deploy: absent, renewing: first mint",))
+    watched.ready = Readiness(ready=False, reasons=("deploy: absent, renewing: first mint",))
     answer = watched.get(path)
     assert 503 == answer.status
     assert {"ready": False, "reasons": ["deploy: absent, renewing: first mint"]} == answer.json

@@ -69,7 +69,7 @@ def test_content_negotiation(served: Served, accept: str, content_type: str) -> 
 
 
 def test_same_request_again_counts_down(served: Served) -> None:
-    """A repeated request is answered with what is true then: whole seconds left, and the same in every part of one."""
+    """A repeated request is answered with what is true then: the whole seconds that are left."""
     with served.client() as client:
         seen = []
         for step in (0.0, 0.0, 0.5, 0.6, 0.0, 1.0):
@@ -89,7 +89,7 @@ def test_new_revision_is_seen_at_once(served: Served) -> None:
 
 
 def test_never_an_expired_token(served: Served) -> None:
-    """The last answer is given before the expiry and none from it on, also for requests that were seen before (R-140)."""
+    """The last answer is given before the expiry and none from then on, to known requests too (R-140)."""
     with served.client() as client:
         client.ask("/v1/tokens/deploy")
         served.loop.do(lambda: served.clock.advance(294.999))

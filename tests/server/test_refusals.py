@@ -188,7 +188,7 @@ def test_renew_too_often(served: Served) -> None:
 
 
 def test_a_token_that_leaves_the_configuration(served: Served) -> None:
-    """Between its removal from the store and the new rules a known request is answered like an unknown name."""
+    """Between its removal and the new rules a known request is answered like an unknown name."""
     with served.client() as client:
         assert 200 == client.ask("/v1/tokens/deploy").status
         served.loop.do(lambda: served.reader.remove("deploy"))

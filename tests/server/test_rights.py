@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -18,6 +20,7 @@ OWN = 500
 
 
 def peer(uid: int = 1000, *gids: int, pid: int = 7, known: bool = True) -> Peer:
+    """A peer with these credentials."""
     return Peer(uid, frozenset(gids), pid, known)
 
 
@@ -36,7 +39,7 @@ def peer(uid: int = 1000, *gids: int, pid: int = 7, known: bool = True) -> Peer:
         (False, peer(0, pid=0, known=False), AccessRule()),
     ],
 )
-def test_decision(allowed: bool, who: Peer, rule: AccessRule) -> None:
+def test_decision(*, allowed: bool, who: Peer, rule: AccessRule) -> None:
     """Root and the own user, listed users, any of the groups; nobody whom the kernel cannot name (R-132)."""
     assert allowed is may_read(who, rule, own_uid=OWN)
 
@@ -56,7 +59,7 @@ def test_decision(allowed: bool, who: Peer, rule: AccessRule) -> None:
         (False, "a.service", "a@.service"),
     ],
 )
-def test_units(allowed: bool, unit: str, listed: str) -> None:
+def test_units(*, allowed: bool, unit: str, listed: str) -> None:
     """Unit names are exact; a template stands for all of its instances."""
     assert allowed is unit_may_read(unit, AccessRule(units=frozenset({listed})))
 
@@ -89,6 +92,7 @@ def test_overflow_ids_are_nobody() -> None:
 def stranger_gets(
     served: Served, path: str = "/v1/tokens/deploy", *, gids: tuple[int, ...] = (1000,)
 ) -> dict[str, object]:
+    """The document that another user gets."""
     head, _, body = as_stranger(served.path, request(path), gids=gids).partition(b"\r\n\r\n")
     found: dict[str, object] = json.loads(body)
     assert b"S3CR3T" not in head
@@ -149,3 +153,27 @@ def test_other_rights_apply_to_open_connections(serve: Serve) -> None:
         assert 403 == client.ask("/v1/tokens/deploy").status
         served.loop.do(lambda: served.server.replace_rules({"deploy": AccessRule()}))
         assert 200 == client.ask("/v1/tokens/deploy").status
+
+
+DROP_AFTER_CONNECT = """
+import os, socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(sys.argv[1])
+os.setgroups([])
+os.setresgid(1000, 1000, 1000)
+os.setresuid(1000, 1000, 1000)
+connection.sendall(sys.stdin.buffer.read())
+sys.stdout.buffer.write(connection.recv(65536))
+"""
+
+
+def test_credentials_are_those_at_connect(served: Served) -> None:
+    """Who connected as root and dropped its privileges afterwards is still root to us (R-134)."""
+    needs_root()
+    output = subprocess.run(
+        [sys.executable, "-I", "-c", DROP_AFTER_CONNECT, str(served.path)],
+        input=request("/v1/tokens/deploy"),
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert output.startswith(b"HTTP/1.1 200 ")

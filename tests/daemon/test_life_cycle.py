@@ -1,0 +1,198 @@
+"""Start, READY, reload, stop: what systemd, Kubernetes and an operator see."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.dev.authorization_server import DevelopmentAuthorizationServer
+from tests.daemon.running import Daemon, local_tables, run_verb, store
+from tests.waiting import eventually
+
+Server = DevelopmentAuthorizationServer
+
+
+class ServiceManager:
+    """Listens where NOTIFY_SOCKET points."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.setblocking(False)
+        self.datagrams: list[str] = []
+
+    def heard(self, text: str) -> bool:
+        """Whether a datagram contained this."""
+        try:
+            while True:
+                self.datagrams.append(self._socket.recv(65_536).decode())
+        except BlockingIOError:
+            return any(text in datagram for datagram in self.datagrams)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[ServiceManager]:
+    listening = ServiceManager(tmp_path / "notify")
+    yield listening
+    listening.close()
+
+
+def test_ready_is_sent_when_the_token_is_published_and_stopping_at_the_end(
+    daemon: Daemon, manager: ServiceManager
+) -> None:
+    """R-144, R-147: READY after the file is there, STOPPING on SIGTERM, exit 0."""
+    daemon.extra["NOTIFY_SOCKET"] = str(manager.path)
+    daemon.start()
+    eventually(lambda: manager.heard("READY=1"), what="READY=1")
+    assert (daemon.directory / "run" / "tokens" / "deploy").exists()
+    code, seconds = daemon.stop()
+    assert code == 0
+    assert seconds < 5
+    assert manager.heard("STOPPING=1")
+    assert not daemon.socket.exists()
+    assert (daemon.directory / "run" / "tokens" / "deploy").exists()
+
+
+def test_ready_comes_at_the_deadline_with_every_upstream_down(
+    tmp_path: Path, server: Server, manager: ServiceManager
+) -> None:
+    """R-144, pitfall 42: one dead tenant does not block the boot; STATUS says degraded, and recovery is told."""
+    store(tmp_path, server.register("deploy").reveal())
+    server.fault("token", "500")
+    daemon = Daemon(
+        tmp_path,
+        local_tables(server, tmp_path),
+        broker='startup_deadline = "1s"',
+        extra={"NOTIFY_SOCKET": str(manager.path)},
+    )
+    with daemon:
+        eventually(lambda: manager.heard("READY=1"), what="READY=1")
+        assert manager.heard("STATUS=degraded")
+        assert daemon.ops("/readyz")[0] == 503
+        assert daemon.ops("/livez")[0] == 200
+        server.clear()
+        daemon.wait_for(state="fresh", timeout=30)
+        eventually(lambda: manager.heard("every required token is published by now"), what="the new STATUS")
+        assert daemon.ops("/readyz")[0] == 200
+
+
+@pytest.mark.parametrize("endpoint", ["metadata", "token"])
+def test_sigterm_ends_it_within_five_seconds_with_the_server_hung(
+    daemon: Daemon, server: Server, endpoint: str
+) -> None:
+    """F-49: a mint is in flight and gets no answer."""
+    server.fault(endpoint, "hang")
+    daemon.start()
+    eventually(lambda: server.ledger.count(endpoint), what="the hung request", timeout=20)
+    code, seconds = daemon.stop()
+    assert code == 0
+    assert seconds < 5
+
+
+def test_sigterm_ends_it_within_five_seconds_with_the_backend_hung(tmp_path: Path, server: Server) -> None:
+    """F-49, R-147: the thread of a synchronous library cannot be stopped, and need not be."""
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        port = black_hole.getsockname()[1]
+        (tmp_path / "token").write_text("S3CR3T-vault-token")
+        tables = local_tables(server, tmp_path).replace(
+            f'type = "file"\ndirectory = "{tmp_path}/secrets"',
+            f'type = "vault"\nurl = "http://127.0.0.1:{port}"\nallow_insecure_loopback = true\n'
+            f'auth = {{ method = "token_file", path = "{tmp_path}/token" }}',
+        )
+        with Daemon(tmp_path, tables) as daemon:
+            black_hole.settimeout(20)
+            hung, _ = black_hole.accept()
+            code, seconds = daemon.stop()
+            hung.close()
+    assert code == 0
+    assert seconds < 5
+
+
+def test_reload_without_a_change_mints_nothing(daemon: Daemon, server: Server, manager: ServiceManager) -> None:
+    """R-012, R-145: RELOADING with its time in one datagram, a closing READY, token and schedule untouched."""
+    daemon.extra["NOTIFY_SOCKET"] = str(manager.path)
+    daemon.start()
+    before = daemon.wait_for(state="fresh")
+    eventually(lambda: manager.heard("READY=1"), what="READY=1")
+    daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
+    eventually(lambda: daemon.lines("config_reloaded"), what="the reload is logged")
+    assert manager.heard("RELOADING=1\nMONOTONIC_USEC=")
+    eventually(lambda: "READY=1" in manager.datagrams[-1] or manager.heard("STATUS=reloaded"), what="READY=1")
+    assert daemon.record() == before
+    assert server.ledger.count("token") == 1
+    assert daemon.metric("config_reloads_total", outcome="success") == 1.0
+
+
+def test_reload_of_a_broken_file_keeps_the_old_one(
+    daemon: Daemon, server: Server, manager: ServiceManager
+) -> None:
+    """R-012: the faults are logged, the old configuration serves on, READY is sent all the same."""
+    daemon.extra["NOTIFY_SOCKET"] = str(manager.path)
+    daemon.start()
+    daemon.wait_for(state="fresh")
+    daemon.config.write_text(daemon.config.read_text().replace("[tokens.deploy]", "[tokens.deploy]\nscoope = 1"))
+    daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
+    (line,) = eventually(lambda: daemon.lines("config_reloaded"), what="the failed reload is logged")
+    assert line["outcome"] == "failure"
+    assert "tokens.deploy.scoope" in line["message"]
+    assert manager.heard("the old configuration stays in force")
+    assert daemon.ask("/v1/tokens/deploy")[0] == 200
+    assert daemon.metric("config_reloads_total", outcome="failure") == 1.0
+
+
+def test_reload_starts_stops_and_replaces_by_name(daemon: Daemon, server: Server) -> None:
+    """A token more, a token less, another format: each changes alone; a removed token's file follows on_expiry."""
+    store(daemon.directory, server.rotate("deploy").reveal())
+    other = local_tables(server, daemon.directory).partition("[tokens.deploy]")[2]
+    second = "[tokens.second]" + other.replace("tokens.deploy", "tokens.second").replace(
+        'path = "tokens/deploy"', 'path = "tokens/second"\non_expiry = "remove"'
+    )
+    daemon.write(local_tables(server, daemon.directory) + second)
+    daemon.start()
+    first = daemon.wait_for(state="fresh")
+    daemon.wait_for(name="second", state="fresh")
+    second_file = daemon.directory / "run" / "tokens" / "second"
+    eventually(second_file.exists, what="the second file")
+    minted = server.ledger.count("token")
+
+    daemon.write(local_tables(server, daemon.directory, files='format = "header"'))
+    daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
+    eventually(lambda: daemon.lines("config_reloaded"), what="the reload is logged")
+    token = daemon.ask("/v1/tokens/deploy")[1]["access_token"]
+    file = daemon.directory / "run" / "tokens" / "deploy"
+    eventually(lambda: file.read_text() == f"Authorization: Bearer {token}\n", what="the new format")
+    assert not second_file.exists()
+    assert daemon.ask("/v1/tokens/second")[0] == 403
+    assert daemon.record()["issued_at"] == first["issued_at"]
+    assert server.ledger.count("token") == minted
+
+
+def test_restart_required_is_told(daemon: Daemon) -> None:
+    """interface.md 7: a changed socket path keeps its old value until a restart."""
+    daemon.start()
+    daemon.wait_for(state="fresh")
+    daemon.config.write_text(daemon.config.read_text() + '\n[socket]\npath = "other.sock"\n')
+    daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
+    (line,) = eventually(lambda: daemon.lines("config_reloaded"), what="the reload is logged")
+    assert "restart required" in line["message"]
+    assert daemon.ask("/v1/tokens/deploy")[0] == 200
+
+
+def test_stale_socket_of_a_killed_daemon_is_no_obstacle(daemon: Daemon) -> None:
+    """R-130: after SIGKILL the socket is there and dead; the next start takes its place."""
+    daemon.start()
+    daemon.wait_for(state="fresh")
+    daemon.stop(signal.SIGKILL)
+    assert daemon.socket.exists()
+    daemon.start()
+    eventually(
+        lambda: run_verb("get", "deploy", "--socket", daemon.socket).returncode == 0, what="the socket answers"
+    )

@@ -1,8 +1,8 @@
 """The one import for plug-in authors.
 
 Owns: the plug-in descriptors and the names that a secret backend, a sink or a client authentication method needs.
-Refuses to know: the daemon. A plug-in's entry point resolves to one of the descriptors below; the module that defines it
-imports nothing heavy (libraries are loaded inside `create`).
+Refuses to know: the daemon. A plug-in's entry point resolves to one of the descriptors below; the module that
+defines it imports nothing heavy (libraries are loaded inside `create`).
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ class PluginContext:
 class SecretBackendPlugin:
     """Entry-point group `token_broker.secret_backends`.
 
-    `options` is a msgspec.Struct (frozen, kw_only) whose fields are the keys of the `[secret_backends.NAME]` table besides
-    `type`; `create` builds a backend from it and is called in a worker thread; `check` may add faults that types cannot
-    express, with paths relative to the table.
+    `options` is a msgspec.Struct (frozen, kw_only) whose fields are the keys of the `[secret_backends.NAME]` table
+    besides `type`; `create` builds a backend from it and is called in a worker thread; `check` may add faults that
+    types cannot express, with paths relative to the table.
     """
 
     options: type[Any]
     create: Callable[[Any, PluginContext], SecretBackend]
-    check: Callable[[Any], tuple[Fault, ...]] = lambda options: ()
+    check: Callable[[Any], tuple[Fault, ...]] = lambda _: ()
     capabilities: frozenset[Capability] = frozenset()
     api_version: int = API_VERSION
 
@@ -70,7 +70,7 @@ class TokenSinkPlugin:
     options: type[Any]
     create: Callable[[Any, PluginContext], TokenSink]
     target: Callable[[Any], str]
-    check: Callable[[Any], tuple[Fault, ...]] = lambda options: ()
+    check: Callable[[Any], tuple[Fault, ...]] = lambda _: ()
     api_version: int = API_VERSION
 
 

@@ -1,7 +1,7 @@
 """From a configuration to running parts.
 
-Owns: which object is built from which table, and which are kept when a configuration is applied over another. Refuses to
-know: processes, signals, listeners.
+Owns: which object is built from which table, and which are kept when a configuration is applied over another. Refuses
+to know: processes, signals, listeners.
 """
 
 from __future__ import annotations
@@ -102,7 +102,11 @@ class Assembly:
 
     def _fingerprint(self, table: TokenTable) -> object:
         return (
-            [getattr(table, field) for field in table.__struct_fields__ if field not in ("allow", "required")],
+            [
+                getattr(table, field)
+                for field in table.__struct_fields__
+                if field not in ("allow", "required")
+            ],
             self._servers[table.authorization_server][0],
             [self._backends[name][0] for name in _backend_names(table)],
         )
@@ -204,9 +208,7 @@ class Assembly:
             max_concurrent_mints=table.max_concurrent_mints,
         )
         transport = HttpxTransport(ca_file=table.ca_file, user_agent=USER_AGENT)
-        return AuthorizationServer(
-            settings, transport=transport, clock=self._clock, observer=self._observer
-        )
+        return AuthorizationServer(settings, transport=transport, clock=self._clock, observer=self._observer)
 
     def _client_auth(self, method: str) -> Authenticate:
         return self._plugins.client_auth(method).authenticate

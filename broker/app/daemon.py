@@ -19,9 +19,9 @@ from pathlib import Path
 from broker import __version__
 from broker.app import process
 from broker.app.assembly import Assembly
+from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.app.readiness import ReadyWatch
 from broker.app.supervision import supervise
-from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.config.load import load
 from broker.config.schema import Config
 from broker.core.store import Store
@@ -161,9 +161,7 @@ class Daemon:
 
     def _readiness(self) -> Readiness:
         return readiness(
-            self._store.record(name)
-            for name, unit in self._assembly.units.items()
-            if unit.table.required
+            self._store.record(name) for name, unit in self._assembly.units.items() if unit.table.required
         )
 
     async def _become_ready(self) -> None:
@@ -188,9 +186,7 @@ class Daemon:
         self._notifier.ready(message)
         self.observe(LifeCycle(phase="ready", message=message))
 
-    async def _reload_when(
-        self, wanted: asyncio.Event, server: UnixServer, group: asyncio.TaskGroup
-    ) -> None:
+    async def _reload_when(self, wanted: asyncio.Event, server: UnixServer, group: asyncio.TaskGroup) -> None:
         while True:
             await wanted.wait()
             wanted.clear()
@@ -232,7 +228,9 @@ def _inherited_socket() -> socket.socket | None:
     except ValueError as error:
         raise ConfigError((Fault("socket", f"{error}: check the .socket unit"),)) from None
     if len(inherited) > 1:
-        raise ConfigError((Fault("socket", "more than one listening socket was passed: check the .socket unit"),))
+        raise ConfigError(
+            (Fault("socket", "more than one listening socket was passed: check the .socket unit"),)
+        )
     return next(iter(inherited.values()), None)
 
 

@@ -19,8 +19,8 @@ import msgspec
 
 from broker.app import process
 from broker.app.assembly import Assembly
-from broker.app.readiness import ReadyWatch
 from broker.app.plugin_vocabulary import PluginVocabulary
+from broker.app.readiness import ReadyWatch
 from broker.client.errors import AccessDenied, BrokerUnreachable, TokenUnavailable, TryAgainLater
 from broker.client.fetch import fetch
 from broker.config.load import load
@@ -88,7 +88,7 @@ async def _mint(config: Config, plugins: Plugins) -> int:
         code = os.EX_OK if not missing else os.EX_UNAVAILABLE if hopeless() else os.EX_TEMPFAIL
         for name in missing:
             record = store.record(name)
-            print(f"token-broker: {name}: {record.condition}: {record.reason}", file=sys.stderr)
+            sys.stderr.write(f"token-broker: {name}: {record.condition}: {record.reason}\n")
         await assembly.stop()
     return code
 
@@ -104,6 +104,6 @@ def _wait_for_daemon(config: Config) -> int:
             left = max(0.0, deadline - time.monotonic())
             fetch(config.socket.path, name, accept="text/plain", wait_seconds=left)
         except (TryAgainLater, TokenUnavailable, BrokerUnreachable) as error:
-            print(f"token-broker: {name}: the running daemon has no token: {error}", file=sys.stderr)
+            sys.stderr.write(f"token-broker: {name}: the running daemon has no token: {error}\n")
             return os.EX_UNAVAILABLE if isinstance(error, TokenUnavailable) else os.EX_TEMPFAIL
     return os.EX_OK

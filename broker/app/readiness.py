@@ -1,7 +1,7 @@
 """Waits until the daemon is ready, driven by events.
 
-Owns: an observer that wakes who waits when something that readiness depends on has happened. Refuses to know: what ready
-means.
+Owns: an observer that wakes who waits when something that readiness depends on has happened. Refuses to know:
+what ready means.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One managed token at work: its state, its renewer, its secret watch and its publishers, started and stopped together."""
+"""One managed token at work: its renewer, secret watch and publishers, started and stopped together."""
 
 from __future__ import annotations
 

@@ -21,8 +21,14 @@ class TokenClientError(Exception):
         self.code = code
         self.fix = one_line(fix) if fix else None
         self.retry_after = retry_after
-        joint = " " if self.detail.endswith(".") else "; "
-        super().__init__(f"{self.detail}{joint}{self.fix}" if self.fix else self.detail)
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        if not self.fix:
+            return self.detail
+        if self.fix[0].isupper():
+            return f"{self.detail.removesuffix('.')}. {self.fix}"
+        return f"{self.detail}; {self.fix}"
 
 
 class BrokerUnreachable(TokenClientError):

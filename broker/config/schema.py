@@ -37,7 +37,7 @@ FileTable = Annotated[PluginTable, msgspec.Meta(extra={"plugin": "sinks", "type"
 
 
 class BrokerTable(Table, frozen=True):
-    """`[broker]`"""
+    """`[broker]`."""
 
     runtime_dir: FilePath = "/run/token-broker"
     """Sockets, locks and token files; base of relative paths. Should be a memory file system."""
@@ -48,7 +48,7 @@ class BrokerTable(Table, frozen=True):
 
 
 class SocketTable(Table, frozen=True):
-    """`[socket]`"""
+    """`[socket]`."""
 
     path: FilePath = "token-broker.sock"
     """At most 107 bytes with its directory."""
@@ -59,14 +59,14 @@ class SocketTable(Table, frozen=True):
 
 
 class OpsTable(Table, frozen=True):
-    """`[ops]`"""
+    """`[ops]`."""
 
     listen: str = "127.0.0.1:9464"
     """HOST:PORT; loopback by default, since nobody is authenticated here."""
 
 
 class LogTable(Table, frozen=True):
-    """`[log]`"""
+    """`[log]`."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Secrets and tokens are in no level."""
@@ -75,7 +75,7 @@ class LogTable(Table, frozen=True):
 
 
 class AuthorizationServerTable(Table, frozen=True):
-    """`[authorization_servers.NAME]`"""
+    """`[authorization_servers.NAME]`."""
 
     profile: Profile = "generic"
     """Sets defaults for a product; derives no URL."""

@@ -61,7 +61,7 @@ class AuthorizationServer:
         self._refetched_at = float("-inf")
 
     async def metadata(self) -> AuthorizationServerMetadata:
-        """The metadata in force. Raises MetadataError, ProtocolError, TransportError and their kin if there never was one."""
+        """The metadata in force. Raises BrokerError if there never was one that could be used."""
         if self.settings.token_endpoint is not None:
             return AuthorizationServerMetadata(
                 issuer=self.settings.issuer, token_endpoint=self.settings.token_endpoint
@@ -85,9 +85,7 @@ class AuthorizationServer:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """One trip to the token endpoint. Raises TransportError, ProtocolError."""
-        response = await self._transport.send(
-            request, total_seconds=TOKEN_SECONDS, max_body_bytes=BODY_BYTES
-        )
+        response = await self._transport.send(request, total_seconds=TOKEN_SECONDS, max_body_bytes=BODY_BYTES)
         skew = clock_skew_seconds(response, wall_now=self._clock.now().wall)
         if skew is not None:
             self._observer(ClockSkewMeasured(authorization_server=self.settings.name, seconds=skew))

@@ -133,9 +133,7 @@ class ManagedToken:
             name=self.name,
             state=self.state(now),
             condition=condition,
-            reason=next(iter(self._broken_sinks.values()))
-            if condition == "publish_failed"
-            else self._reason,
+            reason=next(iter(self._broken_sinks.values())) if condition == "publish_failed" else self._reason,
             revision=self.revision.number if self.revision else 0,
             issued_at=token.issued.wall if token else None,
             expires_at=token.expires_at if token else None,

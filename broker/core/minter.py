@@ -1,8 +1,8 @@
 """Exactly one mint attempt for one managed token.
 
-Owns: the walk metadata -> credentials -> authenticated request -> answer -> AccessToken, and the one immediate second try
-that a rejected credential with a *changed* secret is worth (R-050). Refuses to know: retries, schedules, where the token
-goes.
+Owns: the walk metadata -> credentials -> authenticated request -> answer -> AccessToken, and the one immediate second
+try that a rejected credential with a *changed* secret is worth (R-050). Refuses to know: retries, schedules, where the
+token goes.
 """
 
 from __future__ import annotations

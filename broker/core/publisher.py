@@ -1,8 +1,8 @@
 """From the store to one sink, for one managed token.
 
-Owns: that a sink gets the latest revision, is tried again alone when it fails, and is told to withdraw an expired token
-where it is configured so. Refuses to know: what a sink is; minting. A slow sink never queues old tokens: it is given the
-current one when it is ready for it.
+Owns: that a sink gets the latest revision, is tried again alone when it fails, and is told to withdraw an expired
+token where it is configured so. Refuses to know: what a sink is; minting. A slow sink never queues old tokens: it is
+given the current one when it is ready for it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from broker.policy import retry
 from broker.ports import BlockingRunner, Clock, Observer, TokenSink
 
 PUBLISH_SECONDS = 30.0
+REPAIR_SECONDS = 30.0
+"""How long something that was deleted or changed under us stays so; sinks do not write what is as it should be."""
 
 
 class Publisher:
@@ -62,13 +64,12 @@ class Publisher:
                 await self._token.changed()
                 continue
             left = revision.token.remaining_seconds(self._clock.now())
-            if left > 0 and self.published != revision.number:
+            if left > 0:
                 await until_success(self._publish, decide=self._decide, sleep=self._nap)
-            elif left <= 0 and self._withdraw_on_expiry and withdrawn != revision.number:
+                await self._superseded_within(min(left, REPAIR_SECONDS))
+            elif self._withdraw_on_expiry and withdrawn != revision.number:
                 await until_success(self._withdraw, decide=self._decide, sleep=self._nap)
                 withdrawn = revision.number
-            elif left > 0 and self._withdraw_on_expiry:
-                await self._changed_or_expired(left)
             else:
                 await self._token.changed()
 
@@ -87,8 +88,10 @@ class Publisher:
             return
         publication = Publication(token_name=self._token.name, revision=revision)
         await self._call(lambda: self._sink.publish(publication))
+        news = self._failures or self.published != revision.number
         self.published = revision.number
-        self._succeeded()
+        if news:
+            self._succeeded()
 
     async def _withdraw(self) -> None:
         await self._call(self._sink.withdraw)
@@ -96,7 +99,9 @@ class Publisher:
 
     async def _call(self, operation: Callable[[], None]) -> None:
         if self._call_under_way:
-            raise SinkError(f"{self._target}: an earlier write still hangs: check the file system", code="hangs")
+            raise SinkError(
+                f"{self._target}: an earlier write still hangs: check the file system", code="hangs"
+            )
 
         def call() -> None:
             try:
@@ -151,9 +156,10 @@ class Publisher:
     async def _nap(self, seconds: float) -> None:
         await nap_until(self._clock.now().boot + seconds, self._clock)
 
-    async def _changed_or_expired(self, left: float) -> None:
+    async def _superseded_within(self, seconds: float) -> None:
         try:
-            async with asyncio.timeout(min(left, 30.0)):
-                await self._token.changed()
+            async with asyncio.timeout(seconds):
+                while self._token.revision is None or self._token.revision.number == self.published:
+                    await self._token.changed()
         except TimeoutError:
             return

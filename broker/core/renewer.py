@@ -80,9 +80,7 @@ class Renewer:
                 return
             if plan != planned:
                 planned = plan
-                self._observer(
-                    RenewalPlanned(token=self._token.name, at=plan.due.wall, reason=plan.reason)
-                )
+                self._observer(RenewalPlanned(token=self._token.name, at=plan.due.wall, reason=plan.reason))
             if await nap_until(min(plan.due.boot, now.boot + 30.0), self._clock, self._wanted):
                 return
             self._token.look()
@@ -95,7 +93,9 @@ class Renewer:
         except BrokerError:
             raise
         except Exception as error:
-            raise ProtocolError(f"unexpected {type(error).__name__}: a bug, please report it", code="internal") from error
+            raise ProtocolError(
+                f"unexpected {type(error).__name__}: a bug, please report it", code="internal"
+            ) from error
         self._take(minted)
 
     def _take(self, minted: Minted) -> None:
@@ -123,9 +123,7 @@ class Renewer:
             )
         )
         if credentials.expires_at is not None:
-            self._observer(
-                ClientSecretExpiryKnown(token=self._token.name, expires_at=credentials.expires_at)
-            )
+            self._observer(ClientSecretExpiryKnown(token=self._token.name, expires_at=credentials.expires_at))
 
     def _decide(self, error: BrokerError) -> float:
         now = self._clock.now()

@@ -1,7 +1,7 @@
 """Notices that a client secret was rotated, between two mints.
 
-Owns: the polling of one managed token's secret version (R-074). Refuses to know: what a new secret leads to (the renewer
-mints with it).
+Owns: the polling of one managed token's secret version (R-074). Refuses to know: what a new secret leads to (the
+renewer mints with it).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,11 +23,14 @@ T = TypeVar("T")
 
 CALL_SECONDS = 10.0
 ABANDON_AFTER_SECONDS = 12.0
+CONTROL_CHARACTERS = frozenset(map(chr, (*range(0x20), 0x7F)))
 
 
 class BackendClient:
-    """One configured secret backend. Built in its own threads at first use; built anew after an abandoned call, since a
-    session that somebody is still using must not be shared."""
+    """One configured secret backend, built in its own threads at first use.
+
+    It is built anew after an abandoned call: a session that somebody is still using must not be shared.
+    """
 
     def __init__(
         self,
@@ -57,10 +61,8 @@ class BackendClient:
         """Close the backend, waiting two seconds at most."""
         backend, self._backend = self._backend, None
         if backend is not None:
-            try:
+            with suppress(Exception):  # nothing that closing says may delay the exit
                 await self._runner.run(backend.close, deadline_seconds=2.0)
-            except Exception:  # noqa: BLE001  # nothing that closing says may delay the exit
-                pass
         self._runner.close()
 
     async def _call(self, operation: Callable[[SecretBackend], T]) -> T:
@@ -87,7 +89,8 @@ class BackendClient:
         except Exception as error:  # noqa: BLE001  # a plug-in's bug must not take the token's task down (R-063)
             self._backend = None
             failure = SecretBackendUnavailable(
-                f"secret backend {self.name}: unexpected {type(error).__name__} in the plug-in", code="plugin_bug"
+                f"secret backend {self.name}: unexpected {type(error).__name__} in the plug-in",
+                code="plugin_bug",
             )
             raise failure from None
         finally:
@@ -136,7 +139,7 @@ class CredentialSource:
         return self._last_good
 
     async def read(self) -> Credentials:
-        """Fresh from the backend, or the last good ones with the trouble told. Raises SecretBackendError if there are none."""
+        """Fresh from the backend, or the last good ones with the trouble told. SecretBackendError if there are none."""
         try:
             return await self.reread()
         except SecretBackendError as error:
@@ -183,7 +186,7 @@ class CredentialSource:
         return self._last_good
 
     async def version(self) -> str | None:
-        """The version of the client secret in the backend, without its value where the backend can. SecretBackendError."""
+        """The version of the client secret, without its value where the backend can. Raises SecretBackendError."""
         return await self._backends[self._client_secret.backend].version(self._client_secret.path)
 
 
@@ -200,7 +203,7 @@ def _pick(ref: SecretRef, document: SecretDocument) -> Secret:
 
 
 def _text(secret: Secret, ref: SecretRef, *, strip_newline: bool) -> str:
-    """The value as it is sent: one trailing newline stripped if so configured, other control characters refused (R-026)."""
+    """The value as it is sent: one trailing newline stripped if so configured, control characters refused (R-026)."""
     where = f"{ref.backend}:{ref.path}" + (f" field {ref.field!r}" if ref.field else "")
     try:
         text = secret.reveal()
@@ -210,7 +213,7 @@ def _text(secret: Secret, ref: SecretRef, *, strip_newline: bool) -> str:
         text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
     if not text:
         raise SecretMalformed(f"the secret at {where} is empty")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
+    if any(character in CONTROL_CHARACTERS for character in text):
         raise SecretMalformed(
             f"the secret at {where} contains control characters: store it again without them"
         )

@@ -1,7 +1,7 @@
 """All managed tokens by name, as the servers see them.
 
-Owns: the look-up by name, on-demand renewal and its rate limit, waiting. Implements `ports.TokenReader`. Refuses to know:
-who asks (rights are the server's business) and how tokens are minted.
+Owns: the look-up by name, on-demand renewal and its rate limit, waiting. Implements `ports.TokenReader`. Refuses to
+know: who asks (rights are the server's business) and how tokens are minted.
 """
 
 from __future__ import annotations

@@ -98,12 +98,13 @@ class Stage:
         new.replace(self.secret)
 
     def strike(self) -> None:
-        """Remove everything, the directory too."""
-        self._clear()
-        (self.directory / _MARKER).unlink()
-        os.close(self.lock)
-        with contextlib.suppress(OSError):  # somebody put something there meanwhile: it is theirs
+        """Remove everything, the directory too; fine if somebody was faster."""
+        with contextlib.suppress(FileNotFoundError):
+            self._clear()
+            (self.directory / _MARKER).unlink()
+        with contextlib.suppress(OSError):  # gone, or somebody put something there meanwhile: that is theirs
             self.directory.rmdir()
+        os.close(self.lock)
 
     def _claim(self) -> int:
         with contextlib.suppress(FileExistsError):

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from broker.errors import BrokerError, ProtocolError, TransportError
@@ -24,6 +24,7 @@ from broker.infra.http_errors import transport_error
 from broker.model import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
+    import httpcore2
     import httpx2
 
 IDLE_SECONDS: Final = 60.0
@@ -78,15 +79,25 @@ class HttpxTransport:
 
         pool = await self._current_pool()
         headers = {"User-Agent": self._user_agent, **request.headers, "Accept-Encoding": "identity"}
+        connecting = _Connecting()
         pool.in_use += 1
         try:
             response = await pool.transport.handle_async_request(
-                httpx2.Request(request.method, request.url, headers=headers, content=request.body or None)
+                httpx2.Request(
+                    request.method,
+                    request.url,
+                    headers=headers,
+                    content=request.body or None,
+                    extensions={"trace": connecting.trace},
+                )
             )
             try:
                 body = await _read(response, peer, max_body_bytes)
             finally:
                 await response.aclose()
+        except BaseException:
+            await connecting.abandon()
+            raise
         finally:
             pool.in_use -= 1
             await self._close_retired(pool)
@@ -112,6 +123,26 @@ class HttpxTransport:
     async def _close_retired(self, pool: _Pool) -> None:
         if pool is not self._pool and pool.in_use == 0:
             await pool.transport.aclose()
+
+
+class _Connecting:
+    """Closes the connection of an exchange that failed or was cancelled.
+
+    httpx2 loses one that is cancelled during its TLS handshake, and the event loop keeps its socket for ever.
+    """
+
+    def __init__(self) -> None:
+        self._stream: httpcore2.AsyncNetworkStream | None = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Called by httpx2 at every step of the exchange."""
+        if event == "connection.connect_tcp.complete":
+            self._stream = info["return_value"]
+
+    async def abandon(self) -> None:
+        """Closing twice does no harm."""
+        if self._stream is not None:
+            await self._stream.aclose()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -145,13 +176,21 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
         context = httpx2.create_ssl_context(trust_env=False)
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            reason = "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
-            raise TransportError(f"ca_file {ca_file}: {reason}", code="ca_file") from None
+        fault = _load(context, ca_file)
+        if fault is not None:
+            raise TransportError(f"ca_file {ca_file}: {fault}", code="ca_file")
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _load(context: ssl.SSLContext, ca_file: str) -> str | None:
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except ssl.SSLError:
+        return "holds no certificate in PEM"
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _stamp(path: str | None) -> tuple[int, ...] | None:

@@ -14,7 +14,13 @@ from broker.errors import Condition
 from broker.model import TokenRecord
 
 UnusableCode = Literal[
-    "starting", "unreachable", "throttled", "awaiting_secret", "credential_rejected", "misconfigured", "expired"
+    "starting",
+    "unreachable",
+    "throttled",
+    "awaiting_secret",
+    "credential_rejected",
+    "misconfigured",
+    "expired",
 ]
 
 

@@ -60,8 +60,8 @@ def state(revision: Revision | None, *, due: Moment, failures: int, now: Moment)
 def replaces(new: AccessToken, current: AccessToken | None, *, now: Moment) -> bool:
     """Whether a minted token is worth publishing over the current one.
 
-    A server that caches hands out the same token again (R-043), and one whose lifetimes were shortened hands out one that
-    ends sooner: neither replaces a valid token, unless another version of the client secret bought it (R-073).
+    A server that caches hands out the same token again (R-043), and one whose lifetimes were shortened hands out one
+    that ends sooner: neither replaces a valid token, unless another version of the client secret bought it (R-073).
     """
     if current is None or current.remaining_seconds(now) <= 0 or new.secret_version != current.secret_version:
         return True

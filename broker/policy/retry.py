@@ -42,9 +42,9 @@ def next_attempt(
 ) -> RetryDecision:
     """The delay before the next attempt after the `failures`-th consecutive failure of this class (1 is the first).
 
-    `remaining_seconds` is the life left in the current token (zero or less: none). No delay is below one second (R-053);
-    while a token is valid every delay but a pause asked for by the server and the credential back-off is at most a
-    quarter of the life left, so that a token with hours left waits in comfort and one with minutes left does not.
+    `remaining_seconds` is the life left in the current token (zero or less: none). No delay is below one second
+    (R-053); while a token is valid every delay but a pause asked for by the server and the credential back-off is at
+    most a quarter of the life left: a token with hours left waits in comfort, one with minutes left does not.
     """
     match error_class:
         case "throttled":

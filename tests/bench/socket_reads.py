@@ -51,7 +51,7 @@ def measure(*, seconds: float, rounds: int) -> list[Row]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         load = directory / "load"
         subprocess.run(["gcc", "-O2", "-o", load, SOURCE], check=True)
-        ours = stack.enter_context(_running_ours(directory))
+        ours = stack.enter_context(running_ours(directory))
         nginx = find_nginx()
         theirs = stack.enter_context(running_nginx(nginx, directory)) if nginx else None
         rows = []
@@ -90,7 +90,7 @@ def table(rows: list[Row]) -> str:
 
 
 @contextmanager
-def _running_ours(directory: Path) -> Iterator[Path]:
+def running_ours(directory: Path) -> Iterator[Path]:
     path = directory / "ours.sock"
     child = Child(
         [sys.executable, "-m", "tests.bench.socket_server", path],

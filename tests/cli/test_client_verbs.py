@@ -93,7 +93,7 @@ def test_wait_gives_up_with_the_last_reason(socket_file: Path) -> None:
     with socket_api(socket_file, always(problem(503, "credential_rejected"))):
         run = token_broker("wait", "deploy", "--timeout", "0.3s", "--socket", str(socket_file))
     assert (75, "") == (run.returncode, run.stdout)
-    assert "token-broker: deploy is not usable after 0.3 s: detail of credential_rejected." in run.stderr
+    assert "token-broker: deploy is not usable after 0.3 s: Detail of credential_rejected." in run.stderr
 
 
 def test_wait_gives_up_on_a_daemon_that_does_not_come(socket_file: Path) -> None:
@@ -127,8 +127,8 @@ def test_renew_asks_and_does_not_wait(socket_file: Path) -> None:
     [
         (answer(200, b"{}"), 0, "deploy: renewed\n"),
         (answer(202, b"{}"), 75, "token-broker: deploy was not renewed within 5 s; the request is kept"),
-        (problem(429, "rate_limited"), 75, "detail of rate_limited."),
-        (problem(403, "denied"), 77, "detail of denied."),
+        (problem(429, "rate_limited"), 75, "Detail of rate_limited."),
+        (problem(403, "denied"), 77, "Detail of denied."),
     ],
 )
 def test_renew_waits_for_the_answer_where_asked_to(

@@ -78,7 +78,7 @@ def test_each_error_of_the_socket_has_its_exit_code(
     with socket_api(socket_file, always(problem(status, code))):
         run = token_broker("get", "deploy", "--socket", str(socket_file))
     assert (expected, "") == (run.returncode, run.stdout)
-    assert f"token-broker: detail of {code}. help for {code}.\n" == run.stderr
+    assert f"token-broker: Detail of {code}. Help for {code}.\n" == run.stderr
 
 
 def test_without_a_daemon_the_socket_is_named_with_the_fix(socket_file: Path) -> None:

@@ -24,7 +24,7 @@ def answer(status: int, body: bytes, *, content_type: str = "application/json") 
 
 def problem(status: int, code: str, **members: object) -> bytes:
     """The bytes of a problem document."""
-    document = {"code": code, "detail": f"detail of {code}.", "help": f"help for {code}.", **members}
+    document = {"code": code, "detail": f"Detail of {code}.", "help": f"Help for {code}.", **members}
     return answer(status, json.dumps(document).encode(), content_type="application/problem+json")
 
 

@@ -14,6 +14,7 @@ from tests.virtual_time import run_virtually
 
 
 def refused(request: HttpRequest) -> HttpResponse:
+    """Nobody listens."""
     raise TransportError(f"connect to {request.url}: connection refused")
 
 
@@ -93,13 +94,13 @@ def test_recovery_after_an_outage_needs_nobody() -> None:
     "fault",
     [
         refused,
-        lambda request: refusal(500, "server_error"),
-        lambda request: refusal(401, "unauthorized_client"),
-        lambda request: refusal(400, "invalid_scope"),
-        lambda request: refusal(429, "slow_down", retry_after="0"),
-        lambda request: HttpResponse(status=200, body=b"<html>"),
-        lambda request: HttpResponse(status=302, headers={"location": "https://evil.example"}),
-        lambda request: HttpResponse(status=405),
+        lambda _: refusal(500, "server_error"),
+        lambda _: refusal(401, "unauthorized_client"),
+        lambda _: refusal(400, "invalid_scope"),
+        lambda _: refusal(429, "slow_down", retry_after="0"),
+        lambda _: HttpResponse(status=200, body=b"<html>"),
+        lambda _: HttpResponse(status=302, headers={"location": "https://evil.example"}),
+        lambda _: HttpResponse(status=405),
     ],
     ids=["refused", "500", "401", "invalid_scope", "429", "html", "redirect", "405"],
 )
@@ -133,7 +134,7 @@ def test_one_second_tokens_are_minted_every_ten_seconds_at_most() -> None:
 
 
 def test_server_that_repeats_its_token_is_asked_in_quarters_and_never_hot() -> None:
-    """F-60: the same token until it ends is not an error, is no new revision, and costs a bounded number of requests."""
+    """F-60: the same token until it ends is no error and no new revision, and costs a bounded number of requests."""
 
     async def scenario() -> None:
         world = World()

@@ -88,7 +88,7 @@ def test_one_429_pauses_every_token_of_that_server() -> None:
         await world.until(5)
         asked = len(world.request_times)
 
-        def throttle(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - the transport's signature
+        def throttle(request: HttpRequest) -> HttpResponse:
             world.server.fault = None
             return refusal(429, "slow_down", retry_after="120")
 

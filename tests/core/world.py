@@ -38,7 +38,7 @@ Answer = Callable[[HttpRequest], HttpResponse]
 class InlineRunner:
     """Implements BlockingRunner on the event loop's own thread."""
 
-    async def run(self, call: Callable[[], T], *, deadline_seconds: float) -> T:  # noqa: ARG002 - the port's signature
+    async def run(self, call: Callable[[], T], *, deadline_seconds: float) -> T:
         await asyncio.sleep(0)
         return call()
 
@@ -58,7 +58,11 @@ class MemoryServer:
     tokens: int = 0
 
     async def send(
-        self, request: HttpRequest, *, total_seconds: float, max_body_bytes: int  # noqa: ARG002 - the port's signature
+        self,
+        request: HttpRequest,
+        *,
+        total_seconds: float,
+        max_body_bytes: int,
     ) -> HttpResponse:
         self.requests_at.append(self.now())
         await asyncio.sleep(0.05)
@@ -77,7 +81,9 @@ class MemoryServer:
 def token_answer(token: str, expires_in: int) -> HttpResponse:
     """A success as Keycloak words it."""
     body = {"access_token": token, "expires_in": expires_in, "token_type": "Bearer", "scope": "a"}
-    return HttpResponse(status=200, headers={"content-type": "application/json"}, body=json.dumps(body).encode())
+    return HttpResponse(
+        status=200, headers={"content-type": "application/json"}, body=json.dumps(body).encode()
+    )
 
 
 def refusal(status: int, error: str, **headers: str) -> HttpResponse:

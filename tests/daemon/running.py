@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -104,8 +104,9 @@ level = "debug"
             )
         return self
 
-    def __enter__(self) -> Daemon:
-        return self.start()
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -138,7 +139,9 @@ level = "debug"
         """Status and JSON body (text for another type) of a request to the socket."""
         connection = UnixConnection(self.socket)
         try:
-            connection.request(method, path, headers={name.replace("_", "-"): v for name, v in headers.items()})
+            connection.request(
+                method, path, headers={name.replace("_", "-"): v for name, v in headers.items()}
+            )
             answer = connection.getresponse()
             body = answer.read()
         finally:

@@ -15,12 +15,6 @@ from tests.waiting import eventually
 Server = DevelopmentAuthorizationServer
 
 
-def configuration(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "config.toml"
-    path.write_text(text)
-    return path
-
-
 def assert_explained(stderr: str, *words: str) -> None:
     """Every word is there, and nothing that a person should not have to see."""
     for word in words:
@@ -147,7 +141,7 @@ def conditions(daemon: Daemon, name: str = "deploy") -> tuple[str, str]:
         ("metadata", "foreign-token-endpoint", "misconfigured", "misconfigured", "token_endpoint_hosts"),
     ],
 )
-def test_what_the_server_answers_becomes_a_condition_with_a_reason(
+def test_what_the_server_answers_becomes_a_condition_with_a_reason(  # noqa: PLR0917 - the columns of the table
     daemon: Daemon, server: Server, endpoint: str, fault: str, condition: str, code: str, words: str
 ) -> None:
     """The answer table, from outside: condition, socket code, and a reason that names what to look at."""

@@ -43,14 +43,28 @@ def test_sigterm_ends_it_within_five_seconds_with_the_resolver_hung(
     )
     with daemon.log.open("ab") as log:
         daemon.process = subprocess.Popen(
-            ["unshare", "--net", "--mount", "sh", "-c", script, "sh", *COMMAND, "run", "--config", str(daemon.config)],
+            [
+                "unshare",
+                "--net",
+                "--mount",
+                "sh",
+                "-c",
+                script,
+                "sh",
+                *COMMAND,
+                "run",
+                "--config",
+                str(daemon.config),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=environment(),
         )
     asked = tmp_path / "asked"
-    eventually(lambda: asked.exists() and asked.read_text(), what="the question to the name server", timeout=20)
+    eventually(
+        lambda: asked.exists() and asked.read_text(), what="the question to the name server", timeout=20
+    )
     code, seconds = daemon.stop()
     assert code == 0
     assert seconds < 5

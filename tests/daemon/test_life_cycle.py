@@ -23,7 +23,7 @@ class ServiceManager:
         self.path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         self.datagrams: list[str] = []
 
     def heard(self, text: str) -> bool:
@@ -40,6 +40,7 @@ class ServiceManager:
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[ServiceManager]:
+    """What systemd would be."""
     listening = ServiceManager(tmp_path / "notify")
     yield listening
     listening.close()
@@ -116,7 +117,9 @@ def test_sigterm_ends_it_within_five_seconds_with_the_backend_hung(tmp_path: Pat
     assert seconds < 5
 
 
-def test_reload_without_a_change_mints_nothing(daemon: Daemon, server: Server, manager: ServiceManager) -> None:
+def test_reload_without_a_change_mints_nothing(
+    daemon: Daemon, server: Server, manager: ServiceManager
+) -> None:
     """R-012, R-145: RELOADING with its time in one datagram, a closing READY, token and schedule untouched."""
     daemon.extra["NOTIFY_SOCKET"] = str(manager.path)
     daemon.start()
@@ -138,7 +141,9 @@ def test_reload_of_a_broken_file_keeps_the_old_one(
     daemon.extra["NOTIFY_SOCKET"] = str(manager.path)
     daemon.start()
     daemon.wait_for(state="fresh")
-    daemon.config.write_text(daemon.config.read_text().replace("[tokens.deploy]", "[tokens.deploy]\nscoope = 1"))
+    daemon.config.write_text(
+        daemon.config.read_text().replace("[tokens.deploy]", "[tokens.deploy]\nscoope = 1")
+    )
     daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
     (line,) = eventually(lambda: daemon.lines("config_reloaded"), what="the failed reload is logged")
     assert line["outcome"] == "failure"
@@ -194,5 +199,6 @@ def test_stale_socket_of_a_killed_daemon_is_no_obstacle(daemon: Daemon) -> None:
     assert daemon.socket.exists()
     daemon.start()
     eventually(
-        lambda: run_verb("get", "deploy", "--socket", daemon.socket).returncode == 0, what="the socket answers"
+        lambda: run_verb("get", "deploy", "--socket", daemon.socket).returncode == 0,
+        what="the socket answers",
     )

@@ -50,9 +50,7 @@ def test_short_token_is_renewed_before_it_expires(
         eventually(lambda: file.read_text() == second["access_token"], what="the renewed token in the file")
 
 
-def test_rotated_secret_is_used_by_itself(
-    daemon: Daemon, server: DevelopmentAuthorizationServer
-) -> None:
+def test_rotated_secret_is_used_by_itself(daemon: Daemon, server: DevelopmentAuthorizationServer) -> None:
     """R-076: the old secret dies, the store learns of the new one later, and nobody has to do anything."""
     daemon.start()
     daemon.wait_for(state="fresh")
@@ -98,9 +96,9 @@ def test_canary_is_found_in_the_token_file_only(daemon: Daemon) -> None:
     assert MARKER not in shown.stdout + shown.stderr
     daemon.stop()
     for place in (daemon.directory / "run", daemon.directory / "state"):
-        for path in place.rglob("*"):
-            if path.is_file() and path != daemon.directory / "run" / "tokens" / "deploy":
-                assert MARKER.encode() not in path.read_bytes(), path
+        for file in place.rglob("*"):
+            if file.is_file() and file != daemon.directory / "run" / "tokens" / "deploy":
+                assert MARKER.encode() not in file.read_bytes(), file
 
 
 def test_client_verbs_read_the_socket(daemon: Daemon) -> None:
@@ -126,9 +124,7 @@ def test_once_mints_publishes_and_exits(daemon: Daemon, server: DevelopmentAutho
     assert MARKER not in done.stderr + done.stdout
 
 
-def test_once_beside_a_daemon_mints_nothing(
-    daemon: Daemon, server: DevelopmentAuthorizationServer
-) -> None:
+def test_once_beside_a_daemon_mints_nothing(daemon: Daemon, server: DevelopmentAuthorizationServer) -> None:
     """interface.md 7: if a daemon holds the directories, its tokens are waited for."""
     daemon.start()
     daemon.wait_for(state="fresh")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 import tomllib
 from pathlib import Path
@@ -56,8 +58,6 @@ def test_a_secret_is_stored_as_a_whole_for_its_owner_only(tmp_path: Path) -> Non
 
 def test_what_a_killed_performance_left_is_cleared(tmp_path: Path) -> None:
     """The lock went with the process; the files stayed."""
-    import os
-
     left = furnished(tmp_path / "run")
     os.close(left.lock)
     stage = Stage(tmp_path / "run")
@@ -84,6 +84,14 @@ def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     (stage.directory / "link").symlink_to(theirs)
     stage.strike()
     assert "theirs" == (theirs / "important.txt").read_text()
+
+
+def test_a_directory_that_is_gone_already_is_fine(tmp_path: Path) -> None:
+    """Somebody tidied up while it played."""
+    stage = furnished(tmp_path / "run")
+    shutil.rmtree(stage.directory)
+    stage.strike()
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_two_performances_do_not_share_a_stage(tmp_path: Path) -> None:

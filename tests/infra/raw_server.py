@@ -1,4 +1,4 @@
-"""A loopback port that answers whatever it is told, once per connection, to clients that must not trust it."""
+"""A loopback port that answers each connection with whatever it is told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 
 
 class RawServer:
-    """Reads up to the end of a request's head, sends `answer`, and closes if told to; else it says no more."""
+    """Reads a request's head, sends `answer`, and closes if told to; else it says no more."""
 
     def __init__(self, answer: bytes, *, close: bool = True) -> None:
         self._answer = answer

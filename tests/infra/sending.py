@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
+import pytest
+
 from broker.errors import BrokerError
 from broker.infra.http import HttpxTransport
 from broker.model import HttpRequest, HttpResponse
@@ -70,7 +72,7 @@ def failure(
     body: bytes = b"",
 ) -> ErrorT:
     """The error of one exchange that has to fail; nothing may hang on it that the message leaves out."""
-    try:
+    with pytest.raises(kind) as caught:
         send_once(
             url,
             ca_file=ca_file,
@@ -79,8 +81,5 @@ def failure(
             total_seconds=total_seconds,
             max_body_bytes=max_body_bytes,
         )
-    except kind as error:
-        assert error.__cause__ is None
-        assert error.__context__ is None
-        return error
-    raise AssertionError(f"{url} answered")
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)
+    return caught.value

@@ -26,7 +26,7 @@ def server() -> Iterator[DevelopmentAuthorizationServer]:
 
 
 def test_request_arrives_as_built(server: DevelopmentAuthorizationServer) -> None:
-    """R-022, R-035: method, headers and body as given, our User-Agent, identity encoding, nothing else of note."""
+    """R-022, R-035: method, headers and body as given, our User-Agent, identity encoding, no more."""
     body = b"grant_type=client_credentials&client_secret=S3CR3T-x"
     headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
     send_once(server.token_endpoint, method="POST", headers=headers, body=body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import os
 import socket
 import ssl
@@ -59,7 +59,7 @@ def test_another_host_name_is_refused(authority: trustme.CA, ca_file: str) -> No
 
 def test_an_expired_certificate_is_refused(authority: trustme.CA, ca_file: str) -> None:
     """R-030, F-14: yesterday's certificate."""
-    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     certificate = authority.issue_cert("127.0.0.1", not_after=yesterday)
     with DevelopmentAuthorizationServer(tls=context(certificate)) as server:
         error = failure(TransportError, server.discovery_url, ca_file=ca_file)
@@ -77,9 +77,9 @@ def test_an_unknown_authority_is_refused(ca_file: str) -> None:
 def test_tls_1_1_is_refused(authority: trustme.CA, ca_file: str) -> None:
     """R-030: TLS 1.2 at least."""
     old = context(authority.issue_cert("127.0.0.1"))
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match=r"TLSv1 is deprecated"):
         old.minimum_version = ssl.TLSVersion.TLSv1
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match=r"TLSv1_1 is deprecated"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     old.set_ciphers("ALL:@SECLEVEL=0")
     with DevelopmentAuthorizationServer(tls=old) as server:
@@ -87,7 +87,7 @@ def test_tls_1_1_is_refused(authority: trustme.CA, ca_file: str) -> None:
 
 
 def test_http_on_a_tls_port_is_refused(authority: trustme.CA, ca_file: str) -> None:
-    """https spoken to a plain server fails as TLS and says so."""
+    """TLS spoken to a plain server fails as TLS and says so."""
     with DevelopmentAuthorizationServer() as server:
         url = server.discovery_url.replace("http:", "https:")
         assert "tls" == failure(TransportError, url, ca_file=ca_file).code
@@ -157,7 +157,6 @@ def test_the_environment_changes_nothing(
 )
 def test_reasons_are_safe_to_show(error: Exception, message: str) -> None:
     """The system's words where they say why, and never a library's."""
-    try:
-        raise RuntimeError("S3CR3T- outer") from error
-    except RuntimeError as outer:
-        assert f"idp:443: {message}" == transport_error(outer, peer="idp:443").message
+    outer = RuntimeError("S3CR3T- outer")
+    outer.__cause__ = error
+    assert f"idp:443: {message}" == transport_error(outer, peer="idp:443").message

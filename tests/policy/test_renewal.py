@@ -15,6 +15,7 @@ ISSUED = Moment(1_700_000_000.0, 5_000.0)
 
 
 def revision(expires_in: int, jitter: float = 0.0) -> Revision:
+    """A revision minted at ISSUED."""
     token = AccessToken(value=Secret("S3CR3T-token"), expires_in=expires_in, issued=ISSUED)
     return Revision(number=1, token=token, jitter=jitter)
 

@@ -31,7 +31,9 @@ def test_every_delay_lies_between_a_second_and_sixteen_minutes(
     assert decision.reason
 
 
-@given(st.sampled_from(["transient", "protocol", "configuration"]), st.integers(1, 100), st.floats(1, 1e5), draws)
+@given(
+    st.sampled_from(["transient", "protocol", "configuration"]), st.integers(1, 100), st.floats(1, 1e5), draws
+)
 def test_valid_token_bounds_the_wait_by_a_quarter_of_its_life(
     error_class: ErrorClass, failures: int, remaining: float, draw: float
 ) -> None:

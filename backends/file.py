@@ -10,7 +10,6 @@ The version is made of what the file system tells cheaply: names, inodes, times,
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 import threading
@@ -72,10 +71,7 @@ class FileBackend:
                 fields = {file.name: Secret(file.content) for file in files}
                 return SecretDocument(fields=fields, version=_version(place, files))
             file = self._file(place)
-            whole = file.content
-            return SecretDocument(
-                fields=_members(whole), whole=Secret(whole), version=_version(place, [file])
-            )
+            return SecretDocument.of_bytes(file.content, version=_version(place, [file]))
 
     def version(self, path: str, *, timeout_seconds: float) -> str | None:  # noqa: ARG002 - files know no time-out
         with self._explained(path):
@@ -148,16 +144,6 @@ class FileBackend:
 def _version(place: Path, files: list[_Found]) -> str:
     told = repr((place.name, [(file.name, file.identity) for file in files]))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def _members(content: bytes) -> dict[str, Secret]:
-    """The text and number members, if this is a JSON object."""
-    try:
-        found = json.loads(content, parse_int=str, parse_float=str)
-        members = found.items() if isinstance(found, dict) else ()
-        return {name: Secret(value) for name, value in members if isinstance(value, str)}
-    except (ValueError, RecursionError):
-        return {}
 
 
 plugin = SecretBackendPlugin(

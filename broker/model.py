@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, final
@@ -81,6 +82,17 @@ class SecretDocument:
     fields: Mapping[str, Secret] = field(default_factory=dict)
     whole: Secret | None = None
     version: str | None = None
+
+    @classmethod
+    def of_bytes(cls, whole: bytes, *, version: str | None) -> SecretDocument:
+        """A value of a store that knows only values: its fields are the text and number members of a JSON object."""
+        try:
+            found = json.loads(whole, parse_int=str, parse_float=str)
+            members = found.items() if isinstance(found, dict) else ()
+            fields = {name: Secret(value) for name, value in members if isinstance(value, str)}
+        except (ValueError, RecursionError):
+            fields = {}
+        return cls(fields=fields, whole=Secret(whole), version=version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ know: how the client is set up (`session`), what its errors mean (`errors`).
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
@@ -17,7 +16,6 @@ from backends.aws_secrets_manager.options import SecretsManagerOptions
 from backends.aws_secrets_manager.session import new_client
 from broker.api import (
     PluginContext,
-    Secret,
     SecretBackendError,
     SecretBackendUnavailable,
     SecretDocument,
@@ -49,7 +47,7 @@ class SecretsManagerBackend:
         whole = text.encode(errors="surrogatepass") if isinstance(text, str) else answer.get("SecretBinary")
         if not isinstance(whole, bytes) or not isinstance(version, str):
             raise self._not_the_service()
-        return SecretDocument(fields=_members(whole), whole=Secret(whole), version=version)
+        return SecretDocument.of_bytes(whole, version=version)
 
     def version(self, path: str, *, timeout_seconds: float) -> str | None:
         answer = self._call("describe_secret", path, timeout_seconds=timeout_seconds, SecretId=path)
@@ -97,13 +95,3 @@ class SecretsManagerBackend:
         return SecretBackendUnavailable(
             f"{self._where}: the answer is not one of Secrets Manager: is endpoint_url right?"
         )
-
-
-def _members(whole: bytes) -> dict[str, Secret]:
-    """The text and number members, if this is a JSON object."""
-    try:
-        found = json.loads(whole, parse_int=str, parse_float=str)
-        members = found.items() if isinstance(found, dict) else ()
-        return {name: Secret(value) for name, value in members if isinstance(value, str)}
-    except (ValueError, RecursionError):
-        return {}

@@ -36,6 +36,10 @@ class RawServer:
         """How many clients came."""
         return len(self._connections)
 
+    def left(self) -> bool:
+        """Whether every client that came is gone."""
+        return bool(self._connections) and all(_is_over(connection) for connection in self._connections)
+
     def _accept(self) -> None:
         while True:
             try:
@@ -59,3 +63,15 @@ class RawServer:
             if not chunk:
                 return
             received += chunk
+
+
+def _is_over(connection: socket.socket) -> bool:
+    connection.settimeout(0)
+    try:
+        while connection.recv(65_536):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    return True

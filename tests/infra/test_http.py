@@ -100,6 +100,21 @@ def test_stalled_tls_handshake_is_given_up() -> None:
     assert "timeout" == error.code
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_given_up_connection_is_closed(scheme: str) -> None:
+    """F-14: in every phase, the TLS handshake too, where httpx2 would keep the socket while the loop runs."""
+
+    async def main(port: int) -> None:
+        transport = HttpxTransport(ca_file=None, user_agent="t")
+        with pytest.raises(TransportError):
+            await exchange(transport, f"{scheme}://127.0.0.1:{port}/", total_seconds=0.2)
+        await eventually_async(silent.left, what="the connection is closed", timeout=2)
+        await transport.close()
+
+    with RawServer(b"", close=False) as silent:
+        asyncio.run(main(silent.port))
+
+
 @pytest.mark.parametrize(
     ("fault", "code"), [("close", "closed"), ("reset", "reset"), ("truncated", "closed")]
 )

@@ -22,14 +22,16 @@ IC = "Invalid client or Invalid client credentials"
 PAGE = b"<!DOCTYPE html><html><body>S3CR3T-page</body></html>"
 
 STATUSES = [
-    (201, ProtocolError), (204, ProtocolError), (301, ProtocolError), (302, ProtocolError), (303, ProtocolError),
-    (304, ProtocolError), (307, ProtocolError), (308, ProtocolError),
-    (400, RequestRejected), (401, CredentialRejected), (402, RequestRejected), (403, RequestRejected),
-    (404, TokenEndpointMoved), (405, TokenEndpointMoved), (406, RequestRejected),
-    (408, AuthorizationServerUnavailable), (410, TokenEndpointMoved), (413, RequestRejected), (415, RequestRejected),
-    (425, AuthorizationServerUnavailable), (429, Throttled), (451, RequestRejected),
+    (201, ProtocolError), (204, ProtocolError), (301, ProtocolError), (302, ProtocolError),
+    (303, ProtocolError), (304, ProtocolError), (307, ProtocolError), (308, ProtocolError),
+    (400, RequestRejected), (401, CredentialRejected), (402, RequestRejected),
+    (403, RequestRejected), (404, TokenEndpointMoved), (405, TokenEndpointMoved), (406, RequestRejected),
+    (408, AuthorizationServerUnavailable), (410, TokenEndpointMoved),
+    (413, RequestRejected), (415, RequestRejected), (425, AuthorizationServerUnavailable),
+    (429, Throttled), (451, RequestRejected),
     (500, AuthorizationServerUnavailable), (502, AuthorizationServerUnavailable),
-    (503, AuthorizationServerUnavailable), (504, AuthorizationServerUnavailable), (599, AuthorizationServerUnavailable),
+    (503, AuthorizationServerUnavailable), (504, AuthorizationServerUnavailable),
+    (599, AuthorizationServerUnavailable),
 ]  # fmt: skip
 """By status alone, with a body that says nothing known."""
 

@@ -12,7 +12,7 @@ from broker.core.gate import nap_until
 from broker.core.managed_token import ManagedToken
 from broker.core.renewer import Renewer
 from broker.core.secrets import CredentialSource
-from broker.errors import SecretBackendError
+from broker.errors import SecretAccessDenied, SecretBackendError
 from broker.events import SecretRotated
 from broker.policy import rotation
 from broker.ports import Clock, Observer
@@ -41,6 +41,7 @@ class SecretWatch:
         self._clock = clock
         self._observer = observer
         self._rng = rng
+        self._blind = False
 
     async def run(self) -> None:
         """For ever. Ends only by cancellation."""
@@ -61,7 +62,7 @@ class SecretWatch:
     async def _look(self) -> None:
         known = self._credentials.last_good
         try:
-            version = await self._credentials.version()
+            version = await self._version()
             if known is not None and version is not None and version == known.version:
                 self._token.backend_recovered()
                 return
@@ -74,3 +75,13 @@ class SecretWatch:
         else:
             self._token.secret_version = found.version
             self._token.backend_recovered()
+
+    async def _version(self) -> str | None:
+        """None where there are no versions, or a policy hides them: then the value itself has to be looked at."""
+        if self._blind:
+            return None
+        try:
+            return await self._credentials.version()
+        except SecretAccessDenied:
+            self._blind = True
+            return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from broker.api import Secret, SecretBackendError, SecretDocument, SecretNotFound
+from broker.api import Secret, SecretAccessDenied, SecretBackendError, SecretDocument, SecretNotFound
 
 
 class MemorySecretBackend:
@@ -18,6 +18,7 @@ class MemorySecretBackend:
         self._documents: dict[str, SecretDocument] = {}
         self._written = 0
         self._failure: SecretBackendError | None = None
+        self._versions_hidden = False
         self._lock = threading.Lock()
         self.reads: list[str] = []
         self.version_checks: list[str] = []
@@ -45,6 +46,11 @@ class MemorySecretBackend:
         with self._lock:
             self._failure = error
 
+    def hide_versions(self) -> None:
+        """From now on a policy allows values and denies versions."""
+        with self._lock:
+            self._versions_hidden = True
+
     def read(self, path: str, *, timeout_seconds: float) -> SecretDocument:  # noqa: ARG002 - never waits
         with self._lock:
             self.reads.append(path)
@@ -53,6 +59,8 @@ class MemorySecretBackend:
     def version(self, path: str, *, timeout_seconds: float) -> str | None:  # noqa: ARG002 - never waits
         with self._lock:
             self.version_checks.append(path)
+            if self._versions_hidden:
+                raise SecretAccessDenied(f"a policy hides the version of {path!r} in memory")
             return self._current(path).version
 
     def close(self) -> None:

@@ -185,3 +185,23 @@ def test_control_characters_in_a_secret_send_nothing() -> None:
         assert world.request_times == []
 
     run_virtually(scenario)
+
+
+def test_rotation_is_noticed_where_the_policy_hides_versions() -> None:
+    """A policy that lets the value be read but not its metadata costs value reads, not the recovery."""
+
+    async def scenario() -> None:
+        world = World()
+        world.backend.hide_versions()
+        place = world.start()
+        await world.until(10)
+        world.server.secret = "S3CR3T-second"
+        world.store.renew("deploy")
+        await world.until(12)
+        assert place.token.record().condition == "awaiting_secret"
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+        await world.until(12 + 35)
+        assert world.token_value(place) == "token-2-S3CR3T"
+        assert len(world.backend.version_checks) == 1
+
+    run_virtually(scenario)

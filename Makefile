@@ -37,8 +37,8 @@ check: $(VENV)/.test ## Lint, formatting, types and layering
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(VENV)/.runtime ## Measure cold start, memory and socket reads
-	$(PY) -m bench $(ARGS)
+bench: $(VENV)/.test ## Measure cold start, memory and socket reads
+	$(PY) -m tests.bench $(ARGS)
 
 ci: ## Do what continuous integration does, from set-up to the last check
 	.ci/run

@@ -18,7 +18,9 @@ def poison(home: Path, server: FaultServer) -> dict[str, str]:
     """The variables; `home` gets the files that libraries look for there."""
     home.mkdir()
     netrc = home / ".netrc"
-    netrc.write_text(f"machine 127.0.0.1\nlogin poison\npassword {MARKER}netrc\ndefault login poison password x\n")
+    netrc.write_text(
+        f"machine 127.0.0.1\nlogin poison\npassword {MARKER}netrc\ndefault login poison password x\n"
+    )
     netrc.chmod(0o600)
     (home / ".vault-token").write_text(f"{MARKER}human")
     (home / ".aws").mkdir()

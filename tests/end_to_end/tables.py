@@ -18,6 +18,19 @@ from tests.servers.moto import REGION, Moto
 from tests.servers.openbao import AppRole, OpenBao
 
 
+def put_client(
+    openbao: OpenBao,
+    server: DevelopmentAuthorizationServer,
+    path: str,
+    client_id: str = "deploy",
+    *,
+    lifetime_seconds: int = 43_200,
+) -> None:
+    """Register a client and store its credentials as the customer does."""
+    secret = server.register(client_id, lifetime_seconds=lifetime_seconds).reveal()
+    openbao.put_secret(path, {"client_id": client_id, "client_secret": secret})
+
+
 def marked(words: str) -> str:
     """A new secret value that shows where it leaks from."""
     return f"{MARKER}{words}-{secrets.token_hex(8)}"
@@ -31,10 +44,16 @@ def private_file(path: Path, text: str) -> Path:
     return new.replace(path)
 
 
-def new_role(openbao: OpenBao, directory: Path, *paths: str, name: str = "corp") -> AppRole:
+def kv2(*paths: str) -> list[str]:
+    """What a policy must allow for secrets on KV v2: their values and their versions."""
+    return [f"secret/{part}/{path}" for path in paths for part in ("data", "metadata")]
+
+
+def new_role(
+    openbao: OpenBao, directory: Path, allowed: Iterable[str], *, name: str = "corp", policy: str = ""
+) -> AppRole:
     """An AppRole that may read these API paths; its credentials lie in `name.role-id` and `name.secret-id`."""
-    policy = openbao.allow_reading(f"policy-{secrets.token_hex(4)}", *paths)
-    role = openbao.approle([policy])
+    role = openbao.approle([openbao.allow_reading(policy or f"policy-{secrets.token_hex(4)}", *allowed)])
     private_file(directory / f"{name}.role-id", f"{role.role_id}\n")
     write_secret_id(openbao, role, directory, name=name)
     return role
@@ -90,7 +109,12 @@ allow_insecure_loopback = true
 
 
 def keycloak_server(
-    keycloak: Keycloak, *, name: str = "odc", issuer: str = "", hosts: Iterable[str] = ("localhost",), trust: bool = True
+    keycloak: Keycloak,
+    *,
+    name: str = "odc",
+    issuer: str = "",
+    hosts: Iterable[str] = ("localhost",),
+    trust: bool = True,
 ) -> str:
     """`[authorization_servers.NAME]` as the customer writes it: asked at one host, pinned to an issuer on another."""
     return f"""

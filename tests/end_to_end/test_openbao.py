@@ -6,41 +6,22 @@ import signal
 from pathlib import Path
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
-from tests.canary import MARKER
 from tests.contract.fault_server import Reply, running_fault_server
 from tests.daemon.running import Daemon
 from tests.end_to_end.poison import poison
+from tests.end_to_end.readers import published
 from tests.end_to_end.tables import (
     development_server,
+    kv2,
     managed_token,
     marked,
     new_role,
     private_file,
+    put_client,
     vault_backend,
 )
 from tests.servers.openbao import OpenBao
 from tests.waiting import eventually
-
-
-def put_client(
-    openbao: OpenBao, server: DevelopmentAuthorizationServer, path: str, *, lifetime_seconds: int = 43_200
-) -> None:
-    """Register the client `deploy` and store its credentials as the customer does."""
-    secret = server.register("deploy", lifetime_seconds=lifetime_seconds).reveal()
-    openbao.put_secret(path, {"client_id": "deploy", "client_secret": secret})
-
-
-def kv2(path: str) -> tuple[str, str]:
-    """What a policy must allow for a secret on KV v2: its value and its version."""
-    return f"secret/data/{path}", f"secret/metadata/{path}"
-
-
-def published(daemon: Daemon, token: str) -> str:
-    """Wait until the token file holds this token; answers it."""
-    file = daemon.directory / "run" / "tokens" / "deploy"
-    return eventually(
-        lambda: token if file.exists() and file.read_text() == token else "", what="the token in the file"
-    )
 
 
 def test_token_comes_from_a_secret_behind_an_approle(
@@ -48,12 +29,8 @@ def test_token_comes_from_a_secret_behind_an_approle(
 ) -> None:
     """Login with role-id and secret-id from files, over TLS; one mint; file, socket and metrics agree; a clean end."""
     put_client(openbao_tls, server, "main/deploy")
-    new_role(openbao_tls, tmp_path, *kv2("main/deploy"))
-    tables = (
-        vault_backend(openbao_tls, tmp_path)
-        + development_server(server)
-        + managed_token("main/deploy")
-    )
+    new_role(openbao_tls, tmp_path, kv2("main/deploy"))
+    tables = vault_backend(openbao_tls, tmp_path) + development_server(server) + managed_token("main/deploy")
     with Daemon(tmp_path, tables) as daemon:
         record = daemon.wait_for(state="fresh", condition="ok", secret_version="1")
         token = daemon.ask("/v1/tokens/deploy")[1]["access_token"]
@@ -75,7 +52,7 @@ def test_poisoned_environment_changes_nothing_from_mint_to_renewal(
 ) -> None:
     """R-004, R-005: tokens, addresses, proxies, trust and netrc of the environment have no effect on either side."""
     put_client(openbao, server, "poison/deploy", lifetime_seconds=20)
-    new_role(openbao, tmp_path, *kv2("poison/deploy"))
+    new_role(openbao, tmp_path, kv2("poison/deploy"))
     tables = vault_backend(openbao, tmp_path) + development_server(server) + managed_token("poison/deploy")
     with running_fault_server(lambda _: Reply(500)) as poisoned:
         environment = poison(tmp_path / "home", poisoned)
@@ -98,7 +75,7 @@ def test_rotation_at_the_server_first_heals_when_the_store_learns_of_it(
 ) -> None:
     """R-075, R-076, F-16: one failed login, however long the store is behind; the old token is served meanwhile."""
     put_client(openbao, server, "rotated/deploy")
-    new_role(openbao, tmp_path, *kv2("rotated/deploy"))
+    new_role(openbao, tmp_path, kv2("rotated/deploy"))
     tables = vault_backend(openbao, tmp_path) + development_server(server) + managed_token("rotated/deploy")
     with Daemon(tmp_path, tables) as daemon:
         daemon.wait_for(state="fresh")
@@ -122,13 +99,28 @@ def test_rotation_at_the_server_first_heals_when_the_store_learns_of_it(
     assert [200, 401, 200] == [entry.status for entry in server.ledger.entries("token")]
 
 
+def test_new_secret_is_noticed_where_the_policy_hides_versions(
+    tmp_path: Path, openbao: OpenBao, server: DevelopmentAuthorizationServer
+) -> None:
+    """With a policy for the value alone, as many have it, the value is looked at instead."""
+    put_client(openbao, server, "hidden/deploy")
+    new_role(openbao, tmp_path, ["secret/data/hidden/deploy"])
+    tables = vault_backend(openbao, tmp_path) + development_server(server) + managed_token("hidden/deploy")
+    with Daemon(tmp_path, tables) as daemon:
+        daemon.wait_for(state="fresh", condition="ok")
+        secret = server.rotate("deploy")
+        openbao.put_secret("hidden/deploy", {"client_id": "deploy", "client_secret": secret.reveal()})
+        daemon.wait_for(state="fresh", condition="ok", revision=2, secret_version="2")
+    assert [200, 200] == [entry.status for entry in server.ledger.entries("token")]
+
+
 def test_new_value_on_kv_version_one_is_noticed_without_versions(
     tmp_path: Path, openbao: OpenBao, server: DevelopmentAuthorizationServer
 ) -> None:
     """KV v1 has no versions: the value is compared, and a changed one is minted with at once."""
     secret = server.register("deploy")
     openbao.put_secret_v1("old/deploy", {"client_id": "deploy", "client_secret": secret.reveal()})
-    new_role(openbao, tmp_path, "kv1/old/deploy")
+    new_role(openbao, tmp_path, ["kv1/old/deploy"])
     backend = vault_backend(openbao, tmp_path, keys='mount = "kv1"\nkv_version = 1')
     with Daemon(tmp_path, backend + development_server(server) + managed_token("old/deploy")) as daemon:
         assert None is daemon.wait_for(state="fresh", condition="ok")["secret_version"]
@@ -167,7 +159,7 @@ def test_vault_token_revoked_under_the_broker_costs_one_login(
 ) -> None:
     """R-089, F-23, R-102: it logs in again and goes on; at its end it revokes its token as configured."""
     put_client(openbao, server, "revoked/deploy")
-    new_role(openbao, tmp_path, *kv2("revoked/deploy"))
+    new_role(openbao, tmp_path, kv2("revoked/deploy"))
     backend = vault_backend(openbao, tmp_path, keys="revoke_on_exit = true")
     with Daemon(tmp_path, backend + development_server(server) + managed_token("revoked/deploy")) as daemon:
         daemon.wait_for(state="fresh", condition="ok")
@@ -178,4 +170,3 @@ def test_vault_token_revoked_under_the_broker_costs_one_login(
         revocations = len(openbao.requests("auth/token/revoke-self"))
         assert 0 == daemon.stop()[0]
     assert revocations + 1 == len(openbao.requests("auth/token/revoke-self"))
-    assert MARKER not in daemon.log.read_text()

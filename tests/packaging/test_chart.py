@@ -142,8 +142,9 @@ def test_changed_configuration_is_a_new_pod(program: Path) -> None:
 
 
 def test_configuration_of_the_example_is_valid(program: Path, tmp_path: Path) -> None:
-    """What the chart puts into the ConfigMap passes the broker's own check."""
+    """What the chart puts into the ConfigMap passes the broker's own check, save for what only a pod has."""
     config = tmp_path / "config.yaml"
     config.write_text(rendered(program, *EXAMPLE)["ConfigMap"]["data"]["config.yaml"])
     result = run(sys.executable, "-I", BIN / "token-broker", "check", "--config", config)
-    assert 0 == result.returncode, result.stdout + result.stderr
+    told = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
+    assert ["secret_backends.local.directory: no such directory: /etc/token-broker/secrets"] == told

@@ -80,10 +80,13 @@ def test_user_of_the_unit_is_created() -> None:
 
 
 def test_example_configuration_is_valid(tmp_path: Path) -> None:
-    """`token-broker check` accepts the shipped example, its group replaced by one that exists here."""
+    """`token-broker check` accepts the shipped example, with a group and credential files that exist here."""
     here = grp.getgrgid(os.getgid()).gr_name
     config = tmp_path / "config.toml"
-    config.write_text((ROOT / "systemd/examples/config.toml").read_text().replace("token-readers", here))
+    for name in ("role-id", "secret-id"):
+        (tmp_path / name).touch(mode=0o600)
+    example = (ROOT / "systemd/examples/config.toml").read_text()
+    config.write_text(example.replace("token-readers", here).replace("/etc/token-broker/", f"{tmp_path}/"))
     env = {"PATH": "/usr/bin:/bin", "CREDENTIALS_DIRECTORY": str(tmp_path)}
     result = run(sys.executable, "-I", BIN / "token-broker", "check", "--config", config, env=env)
     assert 0 == result.returncode, result.stdout + result.stderr

@@ -7,12 +7,11 @@ to know: processes, signals, listeners.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from broker import __version__
 from broker.api import PluginContext, SecretBackendPlugin
+from broker.app.outside import Outside
 from broker.app.unit import PublisherPlace, Unit
 from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
@@ -24,29 +23,23 @@ from broker.core.secret_watch import SecretWatch
 from broker.core.secrets import BackendClient, CredentialSource
 from broker.core.store import Store
 from broker.events import TokenRemoved
-from broker.infra.http import HttpxTransport
-from broker.infra.threads import DaemonThreadPool
 from broker.model import TokenRequest
 from broker.oauth import metadata
 from broker.options import SecretRef
-from broker.plugins import Plugins
-from broker.ports import Clock, Observer, SecretBackend
-
-USER_AGENT = f"token-broker/{__version__}"
+from broker.ports import SecretBackend
 
 
 class Assembly:
     """The running parts of the configuration in force."""
 
-    def __init__(
-        self, *, plugins: Plugins, store: Store, clock: Clock, observer: Observer, rng: random.Random
-    ) -> None:
-        self._plugins = plugins
+    def __init__(self, *, outside: Outside, store: Store) -> None:
+        self._outside = outside
+        self._plugins = outside.plugins
         self._store = store
-        self._clock = clock
-        self._observer = observer
-        self._rng = rng
-        self._sink_threads = DaemonThreadPool("sinks", observer=observer)
+        self._clock = outside.clock
+        self._observer = outside.observer
+        self._rng = outside.rng
+        self._sink_threads = outside.threads("sinks")
         self._backends: dict[str, tuple[PluginTable, BackendClient]] = {}
         self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
         self._units: dict[str, Unit] = {}
@@ -186,7 +179,7 @@ class Assembly:
         return BackendClient(
             name=name,
             create=_creator(plugin, table.options, context),
-            runner=DaemonThreadPool(f"backend {name}", observer=self._observer),
+            runner=self._outside.threads(f"backend {name}"),
             observer=self._observer,
             clock=self._clock,
         )
@@ -207,7 +200,7 @@ class Assembly:
             token_endpoint_auth_method=table.token_endpoint_auth_method,
             max_concurrent_mints=table.max_concurrent_mints,
         )
-        transport = HttpxTransport(ca_file=table.ca_file, user_agent=USER_AGENT)
+        transport = self._outside.transport(table)
         return AuthorizationServer(settings, transport=transport, clock=self._clock, observer=self._observer)
 
     def _client_auth(self, method: str) -> Authenticate:

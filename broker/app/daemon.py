@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import random
 import signal
 import socket
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from pathlib import Path
 from broker import __version__
 from broker.app import process
 from broker.app.assembly import Assembly
+from broker.app.outside import real_outside
 from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.app.readiness import ReadyWatch
 from broker.app.supervision import supervise
@@ -81,11 +81,7 @@ class Daemon:
         self._store = Store(self._clock)
         self._ready = ReadyWatch()
         self._assembly = Assembly(
-            plugins=plugins,
-            store=self._store,
-            clock=self._clock,
-            observer=self.observe,
-            rng=random.SystemRandom(),
+            outside=real_outside(plugins=plugins, observer=self.observe), store=self._store
         )
         self._metrics.watch(self._store, self._clock)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import msgspec
 
 from broker.app import process
 from broker.app.assembly import Assembly
+from broker.app.outside import real_outside
 from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.app.readiness import ReadyWatch
 from broker.client.errors import AccessDenied, BrokerUnreachable, TokenUnavailable, TryAgainLater
@@ -27,7 +27,6 @@ from broker.config.load import load
 from broker.config.schema import Config
 from broker.core.store import Store
 from broker.events import Event
-from broker.infra.clock import SystemClock
 from broker.infra.locks import AlreadyRunning
 from broker.plugins import Plugins
 from broker.telemetry import logs
@@ -63,16 +62,15 @@ def _only(config: Config, names: Sequence[str]) -> Config:
 
 async def _mint(config: Config, plugins: Plugins) -> int:
     asyncio.get_running_loop().set_exception_handler(logs.asyncio_exception_handler)
-    clock, watch, log = SystemClock(), ReadyWatch(), logs.LogObserver()
+    watch, log = ReadyWatch(), logs.LogObserver()
 
     def observe(event: Event) -> None:
         log(event)
         watch(event)
 
-    store = Store(clock)
-    assembly = Assembly(
-        plugins=plugins, store=store, clock=clock, observer=observe, rng=random.SystemRandom()
-    )
+    outside = real_outside(plugins=plugins, observer=observe)
+    store = Store(outside.clock)
+    assembly = Assembly(outside=outside, store=store)
 
     def hopeless() -> bool:
         """The request itself is refused: nothing that time brings will change that."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.contract.fault_server import Reply, running_fault_server
 from tests.daemon.running import Daemon
@@ -47,13 +49,16 @@ def test_token_comes_from_a_secret_behind_an_approle(
     assert not daemon.socket.exists()
 
 
+@pytest.mark.slow
 def test_poisoned_environment_changes_nothing_from_mint_to_renewal(
-    tmp_path: Path, openbao: OpenBao, server: DevelopmentAuthorizationServer
+    tmp_path: Path, openbao_tls: OpenBao, server: DevelopmentAuthorizationServer
 ) -> None:
     """R-004, R-005: tokens, addresses, proxies, trust and netrc of the environment have no effect on either side."""
-    put_client(openbao, server, "poison/deploy", lifetime_seconds=20)
-    new_role(openbao, tmp_path, kv2("poison/deploy"))
-    tables = vault_backend(openbao, tmp_path) + development_server(server) + managed_token("poison/deploy")
+    put_client(openbao_tls, server, "poison/deploy", lifetime_seconds=20)
+    new_role(openbao_tls, tmp_path, kv2("poison/deploy"))
+    tables = (
+        vault_backend(openbao_tls, tmp_path) + development_server(server) + managed_token("poison/deploy")
+    )
     with running_fault_server(lambda _: Reply(500)) as poisoned:
         environment = poison(tmp_path / "home", poisoned)
         with Daemon(tmp_path, tables, extra=environment) as daemon:
@@ -65,7 +70,7 @@ def test_poisoned_environment_changes_nothing_from_mint_to_renewal(
             assert published(daemon, second["access_token"])
             assert first["access_token"] != second["access_token"]
         assert (0, []) == (poisoned.connections, poisoned.ledger)
-    assert {""} == {asked.error for asked in openbao.requests("secret/data/poison/deploy")}
+    assert {""} == {asked.error for asked in openbao_tls.requests("secret/data/poison/deploy")}
     for entry in server.ledger.entries("token"):
         assert "authorization" not in entry.headers
 

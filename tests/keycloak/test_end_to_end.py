@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.fault_server import Reply, running_fault_server
 from tests.daemon.running import Daemon, run_verb
+from tests.end_to_end.poison import poison
 from tests.end_to_end.readers import published, scrape, served
 from tests.end_to_end.tables import (
     keycloak_server,
@@ -151,26 +153,29 @@ def test_each_refusal_is_told_with_its_fix(tmp_path: Path, openbao_tls: OpenBao,
         assert 200 == daemon.ops("/readyz/deploy")[0]
 
 
-def test_token_comes_from_a_secret_in_aws(tmp_path: Path, moto: Moto, keycloak: Keycloak) -> None:
-    """The same main job with a JSON secret in Secrets Manager: mint, rotate, PutSecretValue, recover."""
+def test_main_job_with_a_secret_in_aws(tmp_path: Path, moto: Moto, keycloak: Keycloak) -> None:
+    """R-005: mint, rotate, PutSecretValue, recover, whatever proxies and trust the environment names."""
     client = keycloak.create_client()
     operator = moto.client("secretsmanager")
     operator.create_secret(Name="odc/deploy", SecretString=json.dumps(fields(client)))
     tables = (
         secrets_manager_backend(moto) + keycloak_server(keycloak) + managed_token("odc/deploy", backend="aws")
     )
-    with Daemon(tmp_path, tables, extra=moto.environment) as daemon:
-        daemon.wait_for(state="fresh", condition="ok", revision=1)
-        old = published(daemon, served(daemon))
-        client.regenerate_secret()
-        assert 202 == daemon.ask("/v1/tokens/deploy/renew", "POST")[0]
-        daemon.wait_for(condition="awaiting_secret", state="stale")
-        assert old == served(daemon)
-        operator.put_secret_value(SecretId="odc/deploy", SecretString=json.dumps(fields(client)))
-        daemon.wait_for(condition="ok", state="fresh", revision=2)
-        tokens = (old, published(daemon, served(daemon)))
-        assert [True, True] == [keycloak.introspect(token)["active"] for token in tokens]
-        assert 0 == daemon.stop(signal.SIGTERM)[0]
+    with running_fault_server(lambda _: Reply(500)) as poisoned:
+        environment = {**poison(tmp_path / "home", poisoned), **moto.environment}
+        with Daemon(tmp_path, tables, extra=environment) as daemon:
+            daemon.wait_for(state="fresh", condition="ok", revision=1)
+            old = published(daemon, served(daemon))
+            client.regenerate_secret()
+            assert 202 == daemon.ask("/v1/tokens/deploy/renew", "POST")[0]
+            daemon.wait_for(condition="awaiting_secret", state="stale")
+            assert old == served(daemon)
+            operator.put_secret_value(SecretId="odc/deploy", SecretString=json.dumps(fields(client)))
+            daemon.wait_for(condition="ok", state="fresh", revision=2)
+            tokens = (old, published(daemon, served(daemon)))
+            assert [True, True] == [keycloak.introspect(token)["active"] for token in tokens]
+            assert 0 == daemon.stop(signal.SIGTERM)[0]
+        assert (0, []) == (poisoned.connections, poisoned.ledger)
 
 
 @pytest.mark.slow

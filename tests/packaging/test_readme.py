@@ -31,7 +31,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_configuration_loads(block: str, tmp_path: Path) -> None:
-    """Every TOML block is a whole configuration that `check` has nothing to say about, save files that are missing here."""
+    """Every TOML block is a whole configuration without a fault."""
     path = tmp_path / "config.toml"
     path.write_text(block)
     assert load(path, environment={}, vocabulary=vocabulary()).tokens

@@ -105,7 +105,13 @@ class Assembly:
         )
 
     def _unit(self, name: str, table: TokenTable, fingerprint: object, old: Unit | None) -> Unit:
-        token = ManagedToken(name, renew_at=table.renew_at, clock=self._clock, observer=self._observer)
+        token = ManagedToken(
+            name,
+            renew_at=table.renew_at,
+            min_lifetime_seconds=table.min_lifetime,
+            clock=self._clock,
+            observer=self._observer,
+        )
         if old is not None:
             token.adopt(old.token)
         credentials = CredentialSource(
@@ -131,7 +137,6 @@ class Assembly:
         renewer = Renewer(
             token=token,
             minter=minter,
-            min_lifetime_seconds=table.min_lifetime,
             clock=self._clock,
             observer=self._observer,
             rng=self._rng,

@@ -1,7 +1,7 @@
-"""The gate before one authorization server: how many mints at once, and the pause it asked for.
+"""The gate before one authorization server: how many mints at once, the pause it asked for, breaker and budget.
 
-Owns: the concurrency limit and the 429 pause of one `[authorization_servers.NAME]` table, shared by all of its tokens.
-Refuses to know: why a pause is due and for how long (`policy.retry`).
+Owns: the concurrency limit and the state of `policy.gate`, shared by all tokens of one `[authorization_servers.NAME]`
+table. Refuses to know: when who may pass (`policy.gate`) and for how long a pause is due (`policy.retry`).
 """
 
 from __future__ import annotations
@@ -10,53 +10,50 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from broker.core.naps import nap_until
+from broker.errors import BrokerError
+from broker.policy import gate as gates
 from broker.ports import Clock
-
-LONGEST_NAP_SECONDS = 30.0
-SHORTEST_NAP_SECONDS = 0.001
-"""So that a rounding error between two clocks never becomes a loop without sleep."""
-
-
-async def nap_until(boot: float, clock: Clock, wake: asyncio.Event | None = None) -> bool:
-    """Sleep until CLOCK_BOOTTIME reads `boot`; True if `wake` was set before.
-
-    asyncio's timers stand still while the machine is suspended, so no single sleep is longer than 30 s.
-    """
-    while (left := boot - clock.now().boot) > 0:
-        nap = max(SHORTEST_NAP_SECONDS, min(left, LONGEST_NAP_SECONDS))
-        if wake is None:
-            await asyncio.sleep(nap)
-            continue
-        try:
-            async with asyncio.timeout(nap):
-                await wake.wait()
-        except TimeoutError:
-            continue
-        return True
-    return wake is not None and wake.is_set()
 
 
 class Gate:
-    """Pause and concurrency limit of one authorization server."""
+    """Who may ask one authorization server."""
 
     def __init__(self, *, max_concurrent_mints: int, clock: Clock) -> None:
         self._slots = asyncio.Semaphore(max_concurrent_mints)
         self._clock = clock
-        self._paused_until = 0.0
+        self._state = gates.Gate()
 
     def pause(self, seconds: float) -> None:
-        """Let nobody through for that long; a shorter pause never cuts a longer one."""
-        self._paused_until = max(self._paused_until, self._clock.now().boot + seconds)
-
-    @property
-    def paused_seconds(self) -> float:
-        """Seconds of pause left; zero when open."""
-        return max(0.0, self._paused_until - self._clock.now().boot)
+        """Let nobody through for that long."""
+        self._state = gates.paused(self._state, self._clock.now().boot + seconds)
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Wait for the end of the pause, then for one of the slots."""
-        async with self._slots:
-            while self.paused_seconds > 0:
-                await nap_until(self._paused_until, self._clock)
-            yield
+    async def slot(self, *, is_retry: bool, remaining_seconds: float) -> AsyncIterator[None]:
+        """Wait until the request may go out; what it raises decides about those after it."""
+        async with self._admitted(is_retry=is_retry, remaining_seconds=remaining_seconds):
+            outcome: gates.Outcome = "abandoned"
+            try:
+                yield
+                outcome = "succeeded"
+            except BrokerError as error:
+                outcome = "unreachable" if error.error_class == "transient" else "refused"
+                raise
+            finally:
+                now = self._clock.now().boot
+                self._state = gates.after(self._state, outcome, now, is_retry=is_retry)
+
+    @asynccontextmanager
+    async def _admitted(self, *, is_retry: bool, remaining_seconds: float) -> AsyncIterator[None]:
+        while True:
+            # Waiting happens outside of the slots: who waits for a probe must not keep out who need not wait.
+            async with self._slots:
+                now = self._clock.now().boot
+                admission = gates.admit(
+                    self._state, now, is_retry=is_retry, remaining_seconds=remaining_seconds
+                )
+                self._state = admission.gate
+                if admission.wait_seconds == 0:
+                    yield
+                    return
+            await nap_until(now + admission.wait_seconds, self._clock)

@@ -50,15 +50,17 @@ class Minter:
         self._client_auth = client_auth
         self._clock = clock
 
-    async def attempt(self) -> Minted:
+    async def attempt(self, *, is_retry: bool, remaining_seconds: float) -> Minted:
         """One attempt. Raises BrokerError: anything of the secret backend, the metadata, the transport or the answer.
 
         The secret is read for each attempt. A rejected one is read once more: a changed value is tried at once, an
         unchanged one means that a new secret is awaited.
         """
         used = await self.credentials.read()
+        slot = self.server.gate.slot
         try:
-            return await self._exchange(used)
+            async with slot(is_retry=is_retry, remaining_seconds=remaining_seconds):
+                return await self._exchange(used)
         except CredentialRejected as rejection:
             try:
                 again = await self.credentials.reread()
@@ -69,20 +71,20 @@ class Minter:
                     f"{rejection.message}; the secret backend still holds the rejected secret: store the new one",
                     code=rejection.code,
                 ) from None
-            return await self._exchange(again)
+            async with slot(is_retry=is_retry, remaining_seconds=remaining_seconds):
+                return await self._exchange(again)
 
     async def _exchange(self, credentials: Credentials) -> Minted:
-        async with self.server.gate.slot():
-            metadata = await self.server.metadata()
-            settings = self.server.settings
-            method = profiles.auth_method(settings.token_endpoint_auth_method, settings.profile, metadata)
-            request = token_endpoint.build_request(
-                token_endpoint=metadata.token_endpoint,
-                request=self._request,
-                authentication=self._client_auth(method)(credentials.client),
-            )
-            issued = self._clock.now()
-            response = await self.server.send(request)
+        metadata = await self.server.metadata()
+        settings = self.server.settings
+        method = profiles.auth_method(settings.token_endpoint_auth_method, settings.profile, metadata)
+        request = token_endpoint.build_request(
+            token_endpoint=metadata.token_endpoint,
+            request=self._request,
+            authentication=self._client_auth(method)(credentials.client),
+        )
+        issued = self._clock.now()
+        response = await self.server.send(request)
         try:
             token = token_endpoint.parse_answer(
                 response,

@@ -11,8 +11,8 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from broker.core.gate import nap_until
 from broker.core.managed_token import ManagedToken
+from broker.core.naps import nap_until
 from broker.core.retrying import until_success
 from broker.errors import BrokerError, SinkError
 from broker.events import Published

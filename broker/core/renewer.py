@@ -1,7 +1,7 @@
 """The loop of one managed token: wait until renewal is due, mint until it worked, begin again.
 
-Owns: the schedule of one token and its single flight (nobody else mints for it, whoever asks). Refuses to know: how an
-attempt is made, how long to wait after which error (`policy.retry`), what happens to the token afterwards.
+Owns: the single flight of one token (nobody else mints for it, whoever asks) and the sleeping. Refuses to know: how an
+attempt is made, and every decision (`policy.life`).
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import random
 
-from broker.core.gate import nap_until
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Minted, Minter
+from broker.core.naps import nap_until
 from broker.core.retrying import until_success
 from broker.errors import BrokerError, ProtocolError
 from broker.events import ClientSecretExpiryKnown, MintFailed, MintSucceeded, RenewalPlanned
-from broker.model import Moment
+from broker.policy import life as lives
 from broker.policy import retry
 from broker.ports import Clock, Observer, RenewAnswer
+
+LOOK_SECONDS = 30.0
+"""How often a token is looked at while nothing is due, so that a state that time changed is told."""
 
 
 class Renewer:
@@ -28,7 +31,6 @@ class Renewer:
         *,
         token: ManagedToken,
         minter: Minter,
-        min_lifetime_seconds: float,
         clock: Clock,
         observer: Observer,
         rng: random.Random,
@@ -36,44 +38,34 @@ class Renewer:
     ) -> None:
         self._token = token
         self._minter = minter
-        self._min_lifetime_seconds = min_lifetime_seconds
         self._clock = clock
         self._observer = observer
         self._rng = rng
-        self._wanted = asyncio.Event()
-        self._new_secret = asyncio.Event()
-        self._busy = False
+        self._mint_now = asyncio.Event()
         self._attempt_began = clock.now()
         if due_now:
-            self._wanted.set()
+            self._mint_now.set()
 
     def request(self) -> RenewAnswer:
-        """Mint now; while a flight waits for the end of a pause or back-off, that flight is the answer."""
-        if self._busy:
-            return "pending"
-        self._wanted.set()
-        return "started"
+        """Mint now; a flight that is under way or waits for the end of a pause or back-off is the answer."""
+        return "started" if self.happened(lives.RenewalWanted()) else "pending"
 
-    def secret_changed(self, version: str | None) -> None:
-        """The backend holds a new secret: the back-off of a flight is over, or else a token is minted with it."""
-        self._token.secret_changed(version)
-        (self._new_secret if self._busy else self._wanted).set()
+    def happened(self, event: lives.Event) -> bool:
+        """Let an event happen; whether it leads to an attempt at once."""
+        mint_now = any(isinstance(effect, lives.MintNow) for effect in self._token.apply(event))
+        if mint_now:
+            self._mint_now.set()
+        return mint_now
 
     async def run(self) -> None:
         """For ever. Ends only by cancellation."""
         while True:
             await self._until_due()
-            self._wanted.clear()
-            self._new_secret.clear()
-            self._busy = True
-            try:
-                await until_success(self._attempt, decide=self._decide, sleep=self._back_off)
-            finally:
-                self._busy = False
+            await until_success(self._attempt, decide=self._decide, sleep=self._back_off)
 
     async def _until_due(self) -> None:
         planned = None
-        while not self._wanted.is_set():
+        while not self._mint_now.is_set():
             now = self._clock.now()
             plan = self._token.renewal_plan(now)
             if plan.due.boot <= now.boot:
@@ -81,15 +73,18 @@ class Renewer:
             if plan != planned:
                 planned = plan
                 self._observer(RenewalPlanned(token=self._token.name, at=plan.due.wall, reason=plan.reason))
-            if await nap_until(min(plan.due.boot, now.boot + 30.0), self._clock, self._wanted):
-                return
+            await nap_until(min(plan.due.boot, now.boot + LOOK_SECONDS), self._clock, self._mint_now)
             self._token.look()
 
     async def _attempt(self) -> None:
-        self._token.attempting()
+        self._mint_now.clear()
+        self._token.apply(lives.AttemptBegan())
         self._attempt_began = self._clock.now()
         try:
-            minted = await self._minter.attempt()
+            minted = await self._minter.attempt(
+                is_retry=self._token.life.failures > 0,
+                remaining_seconds=self._token.remaining_seconds(self._attempt_began),
+            )
         except BrokerError:
             raise
         except Exception as error:
@@ -100,45 +95,37 @@ class Renewer:
 
     def _take(self, minted: Minted) -> None:
         token, credentials = minted.token, minted.credentials
-        degraded = None
-        if token.expires_in < self._min_lifetime_seconds:
-            degraded = f"a lifetime of {token.expires_in} s is below min_lifetime"
-        revision = self._token.take(
-            token,
-            jitter=self._rng.uniform(-1.0, 1.0),
-            trouble=credentials.trouble,
-            degraded=degraded,
-        )
+        trouble = lives.Failure.of(credentials.trouble) if credentials.trouble else None
+        self._token.apply(lives.Minted(token=token, jitter=self._rng.uniform(-1.0, 1.0), trouble=trouble))
+        life = self._token.life
+        if life.revision is None:
+            raise AssertionError("a mint leaves a revision")
         self._observer(
             MintSucceeded(
                 token=self._token.name,
                 authorization_server=self._minter.server.settings.name,
-                revision=revision.number,
+                revision=life.revision.number,
                 issued_at=token.issued.wall,
-                expires_at=revision.token.expires_at,
+                expires_at=life.revision.token.expires_at,
                 expires_in=token.expires_in,
                 duration_seconds=self._clock.now().boot - self._attempt_began.boot,
                 secret_version=token.secret_version,
-                degraded=degraded,
+                degraded=life.reason if token.expires_in < life.min_lifetime_seconds else None,
             )
         )
         if credentials.expires_at is not None:
             self._observer(ClientSecretExpiryKnown(token=self._token.name, expires_at=credentials.expires_at))
 
     def _decide(self, error: BrokerError) -> float:
-        now = self._clock.now()
-        in_a_row = self._token.failed(error)
-        decision = retry.next_attempt(
-            error.error_class,
-            failures=in_a_row,
-            remaining_seconds=self._token.remaining_seconds(now),
-            retry_after_seconds=error.retry_after_seconds,
-            draw=self._rng.random(),
+        effects = self._token.apply(
+            lives.AttemptFailed(failure=lives.Failure.of(error), draw=self._rng.random())
         )
-        if error.error_class == "throttled":
-            self._minter.server.gate.pause(decision.delay_seconds)
-        delay = decision.delay_seconds
-        self._token.next_attempt = Moment(now.wall + delay, now.boot + delay)
+        delay = 0.0
+        for effect in effects:
+            if isinstance(effect, lives.PauseServer):
+                self._minter.server.gate.pause(effect.seconds)
+            elif isinstance(effect, lives.BackOff):
+                delay = effect.seconds
         self._observer(
             MintFailed(
                 token=self._token.name,
@@ -147,18 +134,18 @@ class Renewer:
                 code=error.code,
                 condition=error.condition,
                 message=error.message,
-                consecutive_failures=self._token.failures,
+                consecutive_failures=self._token.life.failures,
                 next_attempt_seconds=delay,
-                duration_seconds=now.boot - self._attempt_began.boot,
+                duration_seconds=self._clock.now().boot - self._attempt_began.boot,
             )
         )
         return delay
 
     async def _back_off(self, seconds: float) -> None:
         failed_at = self._clock.now().boot
+        # Whatever happens meanwhile, no two requests are closer than this (R-053).
         await nap_until(failed_at + min(seconds, retry.FLOOR_SECONDS), self._clock)
-        while (now := self._clock.now().boot) < failed_at + seconds:
-            if await nap_until(min(failed_at + seconds, now + 30.0), self._clock, self._new_secret):
-                self._new_secret.clear()
-                return
+        while not self._mint_now.is_set() and (now := self._clock.now().boot) < failed_at + seconds:
+            await nap_until(min(failed_at + seconds, now + LOOK_SECONDS), self._clock, self._mint_now)
             self._token.look()
+        self._token.apply(lives.BackOffEnded())

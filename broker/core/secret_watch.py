@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 
-from broker.core.gate import nap_until
 from broker.core.managed_token import ManagedToken
+from broker.core.naps import nap_until
 from broker.core.renewer import Renewer
 from broker.core.secrets import CredentialSource
 from broker.errors import SecretAccessDenied, SecretBackendError
 from broker.events import SecretRotated
+from broker.policy import life as lives
 from broker.policy import rotation
 from broker.ports import Clock, Observer
 
@@ -64,17 +65,16 @@ class SecretWatch:
         try:
             version = await self._version()
             if known is not None and version is not None and version == known.version:
-                self._token.backend_recovered()
+                self._renewer.happened(lives.SecretSeen(version))
                 return
             found = await self._credentials.reread()
         except SecretBackendError:
             return
         if known is None or rotation.is_new(found.client, known.client):
             self._observer(SecretRotated(token=self._token.name, version=found.version))
-            self._renewer.secret_changed(found.version)
+            self._renewer.happened(lives.SecretChanged(found.version))
         else:
-            self._token.secret_version = found.version
-            self._token.backend_recovered()
+            self._renewer.happened(lives.SecretSeen(found.version))
 
     async def _version(self) -> str | None:
         """None where there are no versions, or a policy hides them: then the value itself has to be looked at."""

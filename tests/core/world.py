@@ -147,7 +147,9 @@ class World:
 
     def start(self, name: str = "deploy", *, poll_seconds: float = 60.0) -> Place:
         """Start keeping one more token of this server."""
-        token = ManagedToken(name, renew_at=0.5, clock=self.clock, observer=self.observer)
+        token = ManagedToken(
+            name, renew_at=0.5, min_lifetime_seconds=60.0, clock=self.clock, observer=self.observer
+        )
         credentials = CredentialSource(
             client_id=SecretRef(backend="corp", path="client", field="id"),
             client_secret=SecretRef(backend="corp", path="client", field="secret"),
@@ -166,7 +168,6 @@ class World:
         renewer = Renewer(
             token=token,
             minter=minter,
-            min_lifetime_seconds=60.0,
             clock=self.clock,
             observer=self.observer,
             rng=self.rng,

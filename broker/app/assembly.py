@@ -15,12 +15,13 @@ from broker.app.outside import Outside
 from broker.app.unit import PublisherPlace, Unit
 from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
+from broker.core.backend_client import BackendClient
+from broker.core.credentials import CredentialSource
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Authenticate, Minter
 from broker.core.publisher import Publisher
 from broker.core.renewer import Renewer
 from broker.core.secret_watch import SecretWatch
-from broker.core.secrets import BackendClient, CredentialSource
 from broker.core.store import Store
 from broker.events import TokenRemoved
 from broker.model import TokenRequest
@@ -116,10 +117,11 @@ class Assembly:
             token.adopt(old.token)
         credentials = CredentialSource(
             client_id=table.client_id,
-            client_secret=table.client_secret,
+            client_secrets=(table.client_secret,),
             client_secret_expires=table.client_secret_expires,
             strip_newline=table.strip_newline,
             backends={backend: client for backend, (_, client) in self._backends.items()},
+            clock=self._clock,
         )
         minter = Minter(
             server=self._servers[table.authorization_server][1],

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 from broker.api import ClientAuthentication
 from broker.core.authorization_server import AuthorizationServer
-from broker.core.secrets import Credentials, CredentialSource
+from broker.core.credentials import Credentials, CredentialSource
+from broker.core.naps import nap_until
 from broker.errors import AwaitingSecret, CredentialRejected, SecretBackendError, TokenEndpointMoved
 from broker.model import AccessToken, Client, TokenRequest
 from broker.oauth import profiles, token_endpoint
 from broker.policy import rotation
 from broker.ports import Clock
+
+BETWEEN_SECRETS_SECONDS = 1.0
+"""After a second rejection in a row the third secret waits a little (R-053)."""
 
 Authenticate = Callable[[Client], ClientAuthentication]
 
@@ -53,26 +57,42 @@ class Minter:
     async def attempt(self, *, is_retry: bool, remaining_seconds: float) -> Minted:
         """One attempt. Raises BrokerError: anything of the secret backend, the metadata, the transport or the answer.
 
-        The secret is read for each attempt. A rejected one is read once more: a changed value is tried at once, an
-        unchanged one means that a new secret is awaited.
+        Secrets are read for each attempt and tried in their order. When all are rejected they are read once more: a
+        changed value is tried at once, unchanged ones mean that a new secret is awaited.
         """
-        used = await self.credentials.read()
         slot = self.server.gate.slot
-        try:
+        tried: list[Client] = []
+
+        async def exchange(credentials: Credentials) -> Minted:
+            tried.append(credentials.client)
             async with slot(is_retry=is_retry, remaining_seconds=remaining_seconds):
-                return await self._exchange(used)
-        except CredentialRejected as rejection:
+                minted = await self._exchange(credentials)
+            self.credentials.won(credentials)
+            return minted
+
+        rejection: CredentialRejected | None = None
+        for used in await self.credentials.read():
+            if used.client in tried:
+                continue
+            if len(tried) > 1:
+                await nap_until(self._clock.now().boot + BETWEEN_SECRETS_SECONDS, self._clock)
             try:
-                again = await self.credentials.reread()
-            except SecretBackendError:
-                raise rejection from None
-            if not rotation.is_new(again.client, used.client):
-                raise AwaitingSecret(
-                    f"{rejection.message}; the secret backend still holds the rejected secret: store the new one",
-                    code=rejection.code,
-                ) from None
-            async with slot(is_retry=is_retry, remaining_seconds=remaining_seconds):
-                return await self._exchange(again)
+                return await exchange(used)
+            except CredentialRejected as error:
+                rejection = rejection or error
+        if rejection is None:
+            raise AssertionError("there is always one secret to try")
+        try:
+            again = await self.credentials.reread()
+        except SecretBackendError:
+            raise rejection from None
+        changed = rotation.untried((found.client for found in again), tried)
+        if not changed:
+            raise AwaitingSecret(
+                f"{rejection.message}; the secret backend still holds the rejected secret: store the new one",
+                code=rejection.code,
+            )
+        return await exchange(next(found for found in again if found.client == changed[0]))
 
     async def _exchange(self, credentials: Credentials) -> Minted:
         metadata = await self.server.metadata()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 
+from broker.core.credentials import CredentialSource
 from broker.core.managed_token import ManagedToken
 from broker.core.naps import nap_until
 from broker.core.renewer import Renewer
-from broker.core.secrets import CredentialSource
 from broker.errors import SecretAccessDenied, SecretBackendError
 from broker.events import SecretRotated
 from broker.policy import life as lives
@@ -61,27 +61,28 @@ class SecretWatch:
             draw, last = self._rng.random(), self._clock.now().boot
 
     async def _look(self) -> None:
-        known = self._credentials.last_good
+        known = self._credentials.known
         try:
-            version = await self._version()
-            if known is not None and version is not None and version == known.version:
-                self._renewer.happened(lives.SecretSeen(version))
+            if known and not await self._moved():
+                self._renewer.happened(lives.SecretSeen(self._token.life.secret_version))
                 return
             found = await self._credentials.reread()
         except SecretBackendError:
             return
-        if known is None or rotation.is_new(found.client, known.client):
-            self._observer(SecretRotated(token=self._token.name, version=found.version))
-            self._renewer.happened(lives.SecretChanged(found.version))
+        changed = rotation.untried((each.client for each in found), (each.client for each in known))
+        if changed:
+            version = next(each.version for each in found if each.client == changed[0])
+            self._observer(SecretRotated(token=self._token.name, version=version))
+            self._renewer.happened(lives.SecretChanged(version))
         else:
-            self._renewer.happened(lives.SecretSeen(found.version))
+            self._renewer.happened(lives.SecretSeen(found[0].version))
 
-    async def _version(self) -> str | None:
-        """None where there are no versions, or a policy hides them: then the value itself has to be looked at."""
+    async def _moved(self) -> bool:
+        """True too where there are no versions, or a policy hides them: then the value itself has to be looked at."""
         if self._blind:
-            return None
+            return True
         try:
-            return await self._credentials.version()
+            return await self._credentials.version_moved()
         except SecretAccessDenied:
             self._blind = True
-            return None
+            return True

@@ -7,6 +7,8 @@ secrets live.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from broker.errors import Condition
@@ -15,6 +17,9 @@ from broker.model import Client
 POLL_SPREAD = 0.2
 AWAITING_FIRST_SECONDS = 15.0
 AWAITING_LAST_SECONDS = 30.0
+ROLLBACK_READS = 3
+ROLLBACK_SECONDS = 60.0
+VERSIONS_REMEMBERED = 32
 AWAITING: frozenset[Condition] = frozenset({"credential_rejected", "awaiting_secret", "secret_missing"})
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -28,9 +33,41 @@ def poll_delay_seconds(condition: Condition, *, poll_seconds: float, draw: float
     return max(1.0, poll_seconds * (1 - POLL_SPREAD + 2 * POLL_SPREAD * draw))
 
 
-def is_new(reread: Client, used: Client) -> bool:
-    """Whether a re-read after a rejection is worth a mint at once: only a changed value is (R-050)."""
-    return reread != used
+def untried(found: Iterable[Client], used: Iterable[Client]) -> list[Client]:
+    """Which of the credentials found by a second look are worth a mint at once: only changed values are (R-050)."""
+    tried = list(used)
+    return [client for client in found if client not in tried]
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The version in force and those that it superseded, oldest first; versions have no order of their own."""
+
+    current: str | None = None
+    superseded: tuple[str, ...] = ()
+    doubted: str | None = None
+    doubts: int = 0
+    doubted_since: float = 0.0
+
+
+def judge(versions: Versions, seen: str, now: float) -> tuple[Versions, bool]:
+    """What a read version means, and whether the read is stale (R-078).
+
+    A version that was superseded before is what a lagging replica answers: it is not used, unless three reads over a
+    minute say the same, which is an operator's rollback.
+    """
+    if seen == versions.current:
+        return Versions(current=seen, superseded=versions.superseded), False
+    if seen in versions.superseded:
+        again = versions.doubted == seen
+        doubts = versions.doubts + 1 if again else 1
+        since = versions.doubted_since if again else now
+        if doubts < ROLLBACK_READS or now - since < ROLLBACK_SECONDS:
+            doubted = Versions(versions.current, versions.superseded, seen, doubts, since)
+            return doubted, True
+    former = (*versions.superseded, versions.current) if versions.current is not None else versions.superseded
+    kept = tuple(version for version in former if version != seen)[-VERSIONS_REMEMBERED:]
+    return Versions(current=seen, superseded=kept), False
 
 
 def parse_expiry(text: str) -> float:

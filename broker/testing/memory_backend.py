@@ -19,6 +19,7 @@ class MemorySecretBackend:
         self._written = 0
         self._failure: SecretBackendError | None = None
         self._versions_hidden = False
+        self._lagging: dict[str, SecretDocument] = {}
         self._lock = threading.Lock()
         self.reads: list[str] = []
         self.version_checks: list[str] = []
@@ -46,6 +47,16 @@ class MemorySecretBackend:
         with self._lock:
             self._failure = error
 
+    def restore(self, path: str, document: SecretDocument) -> None:
+        """An operator puts an earlier version in force again."""
+        with self._lock:
+            self._documents[path] = document
+
+    def answer_once(self, path: str, document: SecretDocument) -> None:
+        """The next call for this path is answered by a replica that lags behind."""
+        with self._lock:
+            self._lagging[path] = document
+
     def hide_versions(self) -> None:
         """From now on a policy allows values and denies versions."""
         with self._lock:
@@ -69,7 +80,7 @@ class MemorySecretBackend:
     def _current(self, path: str) -> SecretDocument:
         if self._failure is not None:
             raise self._failure
-        document = self._documents.get(path)
+        document = self._lagging.pop(path, None) or self._documents.get(path)
         if document is None:
             raise SecretNotFound(f"there is no secret at {path!r} in memory: put one there first")
         return document

@@ -205,3 +205,81 @@ def test_rotation_is_noticed_where_the_policy_hides_versions() -> None:
         assert len(world.backend.version_checks) == 1
 
     run_virtually(scenario)
+
+
+def test_stale_reads_do_not_make_it_flap() -> None:
+    """F-21, R-078: a lagging replica answers the old version every other time; the new one stays in use."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start(poll_seconds=10.0)
+        await world.until(5)
+        old = world.backend.read("client", timeout_seconds=1)
+        world.server.secret = "S3CR3T-second"
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+        await world.until(30)
+        assert world.token_value(place) == "token-2-S3CR3T"
+        for round_ in range(20):
+            world.backend.answer_once("client", old)
+            await world.until(30 + 12 * round_)
+        assert len(world.request_times) == 2
+        assert place.token.record().condition == "ok"
+
+    run_virtually(scenario)
+
+
+def test_rollback_by_an_operator_is_believed_after_a_minute() -> None:
+    """R-078: the superseded version is what every read says for over a minute: it is in force again."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start(poll_seconds=10.0)
+        await world.until(5)
+        old = world.backend.read("client", timeout_seconds=1)
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+        world.server.secret = "S3CR3T-second"
+        await world.until(30)
+        world.backend.restore("client", old)
+        world.server.secret = "S3CR3T-first"
+        await world.until(70)
+        assert world.token_value(place) == "token-2-S3CR3T"
+        await world.until(200)
+        assert world.token_value(place) == "token-3-S3CR3T"
+
+    run_virtually(scenario)
+
+
+def test_several_secrets_are_tried_in_turn_and_the_winner_is_remembered() -> None:
+    """Ordered secrets: the second one works; from then on it is tried first."""
+
+    async def scenario() -> None:
+        world = World()
+        world.backend.put("next", {"id": "deploy", "secret": "S3CR3T-second"})
+        world.server.secret = "S3CR3T-second"
+        place = world.start(secret_paths=("client", "next"))
+        await world.until(5)
+        assert world.token_value(place) == "token-1-S3CR3T"
+        assert len(world.request_times) == 2
+        world.store.renew("deploy")
+        await world.until(6)
+        assert len(world.request_times) == 3
+        world.server.secret = "S3CR3T-first"
+        world.store.renew("deploy")
+        await world.until(8)
+        assert world.token_value(place) == "token-3-S3CR3T"
+        assert len(world.request_times) == 5
+
+    run_virtually(scenario)
+
+
+def test_one_unreadable_secret_of_several_is_no_obstacle() -> None:
+    """Ordered secrets: a path that does not exist yet does not keep the other one from being used."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start(secret_paths=("client", "not-there-yet"))
+        await world.until(5)
+        assert place.token.record().state == "fresh"
+        assert len(world.request_times) == 1
+
+    run_virtually(scenario)

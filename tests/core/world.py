@@ -14,11 +14,12 @@ from typing import TypeVar
 from urllib.parse import parse_qs
 
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
+from broker.core.backend_client import BackendClient
+from broker.core.credentials import CredentialSource
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Minter
 from broker.core.renewer import Renewer
 from broker.core.secret_watch import SecretWatch
-from broker.core.secrets import BackendClient, CredentialSource
 from broker.core.store import Store
 from broker.model import HttpRequest, HttpResponse, TokenRequest
 from broker.oauth.client_auth import client_secret_post
@@ -145,17 +146,22 @@ class World:
         }
         self.store = Store(self.clock)
 
-    def start(self, name: str = "deploy", *, poll_seconds: float = 60.0) -> Place:
+    def start(
+        self, name: str = "deploy", *, poll_seconds: float = 60.0, secret_paths: tuple[str, ...] = ("client",)
+    ) -> Place:
         """Start keeping one more token of this server."""
         token = ManagedToken(
             name, renew_at=0.5, min_lifetime_seconds=60.0, clock=self.clock, observer=self.observer
         )
         credentials = CredentialSource(
             client_id=SecretRef(backend="corp", path="client", field="id"),
-            client_secret=SecretRef(backend="corp", path="client", field="secret"),
+            client_secrets=tuple(
+                SecretRef(backend="corp", path=path, field="secret") for path in secret_paths
+            ),
             client_secret_expires=None,
             strip_newline=True,
             backends=self.backends,
+            clock=self.clock,
         )
         minter = Minter(
             server=self.authorization_server,

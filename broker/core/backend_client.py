@@ -1,0 +1,100 @@
+"""One configured secret backend, seen from the event loop.
+
+Owns: its life (built at first use, built anew after an abandoned call), the deadline of its calls, the turning of what
+a plug-in raises into our errors. Refuses to know: hvac, boto3, files; how threads are abandoned (`BlockingRunner`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from broker.errors import SecretBackendError, SecretBackendUnavailable
+from broker.events import SecretFetched
+from broker.model import SecretDocument
+from broker.ports import BlockingRunner, Clock, Observer, SecretBackend
+
+T = TypeVar("T")
+
+CALL_SECONDS = 10.0
+ABANDON_AFTER_SECONDS = 12.0
+
+
+class BackendClient:
+    """One configured secret backend, built in its own threads at first use.
+
+    It is built anew after an abandoned call: a session that somebody is still using must not be shared.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        create: Callable[[], SecretBackend],
+        runner: BlockingRunner,
+        observer: Observer,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self._create = create
+        self._runner = runner
+        self._observer = observer
+        self._clock = clock
+        self._backend: SecretBackend | None = None
+        self._building = asyncio.Lock()
+
+    async def read(self, path: str) -> SecretDocument:
+        """Everything at `path`. Raises SecretBackendError only."""
+        return await self._call(lambda backend: backend.read(path, timeout_seconds=CALL_SECONDS))
+
+    async def version(self, path: str) -> str | None:
+        """The current version at `path`, None where there are none. Raises SecretBackendError only."""
+        return await self._call(lambda backend: backend.version(path, timeout_seconds=CALL_SECONDS))
+
+    async def close(self) -> None:
+        """Close the backend, waiting two seconds at most."""
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            with suppress(Exception):  # nothing that closing says may delay the exit
+                await self._runner.run(backend.close, deadline_seconds=2.0)
+        self._runner.close()
+
+    async def _call(self, operation: Callable[[SecretBackend], T]) -> T:
+        started = self._clock.now().boot
+        failure: SecretBackendError | None = None
+        try:
+            async with self._building:
+                if self._backend is None:
+                    self._backend = await self._runner.run(
+                        self._create, deadline_seconds=ABANDON_AFTER_SECONDS
+                    )
+                backend = self._backend
+            return await self._runner.run(lambda: operation(backend), deadline_seconds=ABANDON_AFTER_SECONDS)
+        except SecretBackendError as error:
+            failure = error
+            raise
+        except TimeoutError:
+            self._backend = None
+            failure = SecretBackendUnavailable(
+                f"secret backend {self.name}: no answer within {ABANDON_AFTER_SECONDS:.0f} s; the call was abandoned",
+                code="timeout",
+            )
+            raise failure from None
+        except Exception as error:  # noqa: BLE001  # a plug-in's bug must not take the token's task down (R-063)
+            self._backend = None
+            failure = SecretBackendUnavailable(
+                f"secret backend {self.name}: unexpected {type(error).__name__} in the plug-in",
+                code="plugin_bug",
+            )
+            raise failure from None
+        finally:
+            self._observer(
+                SecretFetched(
+                    backend=self.name,
+                    outcome="failure" if failure else "success",
+                    duration_seconds=self._clock.now().boot - started,
+                    message=failure.message if failure else None,
+                )
+            )

@@ -1,0 +1,186 @@
+"""The credentials of one managed token, read anew for each mint.
+
+Owns: which fields are picked and judged, the last good ones that serve while a backend is away, the order of several
+client secrets, and which versions were superseded. Refuses to know: backends beyond `BackendClient`, what a rejection
+leads to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from broker.core.backend_client import BackendClient
+from broker.errors import BrokerError, SecretBackendError, SecretMalformed
+from broker.model import Client, Secret, SecretDocument
+from broker.options import SecretRef
+from broker.policy import rotation
+from broker.ports import Clock
+
+CONTROL_CHARACTERS = frozenset(map(chr, (*range(0x20), 0x7F)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What one mint authenticates with. `trouble` says why these are not fresh from the backend."""
+
+    client: Client
+    version: str | None = None
+    expires_at: float | None = None
+    trouble: BrokerError | None = field(default=None, repr=False)
+
+
+class CredentialSource:
+    """The credentials of one managed token: one for each configured client secret, the last winner first."""
+
+    def __init__(
+        self,
+        *,
+        client_id: str | SecretRef,
+        client_secrets: tuple[SecretRef, ...],
+        client_secret_expires: str | SecretRef | None,
+        strip_newline: bool,
+        backends: Mapping[str, BackendClient],
+        clock: Clock,
+    ) -> None:
+        self._client_id = client_id
+        self._refs = client_secrets
+        self._expires = client_secret_expires
+        self._strip_newline = strip_newline
+        self._backends = backends
+        self._clock = clock
+        self._good: dict[SecretRef, Credentials] = {}
+        self._versions = {ref: rotation.Versions() for ref in client_secrets}
+        self._winner = client_secrets[0]
+
+    @property
+    def known(self) -> tuple[Credentials, ...]:
+        """The last good ones; empty before the first successful read."""
+        return tuple(self._good[ref] for ref in self._in_order() if ref in self._good)
+
+    async def read(self) -> tuple[Credentials, ...]:
+        """Fresh, or the last good ones with the trouble told. Raises SecretBackendError if there are none."""
+        fresh = await self._read_each()
+        found = []
+        for ref in self._in_order():
+            outcome = fresh[ref]
+            if isinstance(outcome, Credentials):
+                found.append(outcome)
+            elif ref in self._good:
+                found.append(replace(self._good[ref], trouble=outcome))
+        if not found:
+            raise _first_error(fresh)
+        return tuple(found)
+
+    async def reread(self) -> tuple[Credentials, ...]:
+        """Fresh ones only. Raises SecretBackendError if not a single one can be read."""
+        fresh = await self._read_each()
+        found = tuple(each for ref in self._in_order() if isinstance(each := fresh[ref], Credentials))
+        if not found:
+            raise _first_error(fresh)
+        return found
+
+    async def version_moved(self) -> bool:
+        """Whether a backend tells another version than the known one, or tells none. Raises SecretBackendError."""
+        for ref in self._refs:
+            version = await self._backends[ref.backend].version(ref.path)
+            good = self._good.get(ref)
+            if good is None or version is None or version != good.version:
+                return True
+        return False
+
+    def won(self, credentials: Credentials) -> None:
+        """These were accepted: they are tried first from now on."""
+        for ref, good in self._good.items():
+            if good.client == credentials.client:
+                self._winner = ref
+                return
+
+    def _in_order(self) -> list[SecretRef]:
+        return [self._winner, *(ref for ref in self._refs if ref != self._winner)]
+
+    async def _read_each(self) -> dict[SecretRef, Credentials | SecretBackendError]:
+        outcomes = await asyncio.gather(*(self._read_one(ref) for ref in self._refs))
+        return dict(zip(self._refs, outcomes, strict=True))
+
+    async def _read_one(self, secret: SecretRef) -> Credentials | SecretBackendError:
+        try:
+            read = await self._from_backend(secret)
+        except SecretBackendError as error:
+            return error
+        good = self._good.get(secret)
+        if good is not None and read.version is not None:
+            now = self._clock.now().boot
+            self._versions[secret], is_stale = rotation.judge(self._versions[secret], read.version, now)
+            if is_stale:
+                return good
+        elif read.version is not None:
+            self._versions[secret] = rotation.Versions(current=read.version)
+        self._good[secret] = read
+        return read
+
+    async def _from_backend(self, secret: SecretRef) -> Credentials:
+        """References to one path are read together, in one version."""
+        refs = [ref for ref in (self._client_id, secret, self._expires) if isinstance(ref, SecretRef)]
+        places = list(dict.fromkeys((ref.backend, ref.path) for ref in refs))
+        found = await asyncio.gather(*(self._backends[name].read(path) for name, path in places))
+        documents = dict(zip(places, found, strict=True))
+
+        def text(ref: SecretRef, *, strip_newline: bool = True) -> str:
+            return _text(_pick(ref, documents[ref.backend, ref.path]), ref, strip_newline=strip_newline)
+
+        client_id = self._client_id if isinstance(self._client_id, str) else text(self._client_id)
+        expires_at = None
+        if isinstance(self._expires, str):
+            expires_at = rotation.parse_expiry(self._expires)
+        elif self._expires is not None:
+            expires_at = _expiry(self._expires, documents[self._expires.backend, self._expires.path])
+        value = text(secret, strip_newline=self._strip_newline)
+        return Credentials(
+            client=Client(client_id=client_id, client_secret=Secret(value)),
+            version=documents[secret.backend, secret.path].version,
+            expires_at=expires_at,
+        )
+
+
+def _first_error(outcomes: Mapping[SecretRef, Credentials | SecretBackendError]) -> SecretBackendError:
+    return next(outcome for outcome in outcomes.values() if isinstance(outcome, SecretBackendError))
+
+
+def _pick(ref: SecretRef, document: SecretDocument) -> Secret:
+    where = f"{ref.backend}:{ref.path}"
+    if ref.field is None:
+        if document.whole is None:
+            raise SecretMalformed(f"the secret at {where} has several fields: name one with `field`")
+        return document.whole
+    found = document.fields.get(ref.field)
+    if found is None:
+        raise SecretMalformed(f"the secret at {where} has no text field {ref.field!r}")
+    return found
+
+
+def _text(secret: Secret, ref: SecretRef, *, strip_newline: bool) -> str:
+    """The value as it is sent: one trailing newline stripped if so configured, control characters refused (R-026)."""
+    where = f"{ref.backend}:{ref.path}" + (f" field {ref.field!r}" if ref.field else "")
+    try:
+        text = secret.reveal()
+    except ValueError:
+        raise SecretMalformed(f"the secret at {where} is not UTF-8 text") from None
+    if strip_newline:
+        text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+    if not text:
+        raise SecretMalformed(f"the secret at {where} is empty")
+    if any(character in CONTROL_CHARACTERS for character in text):
+        raise SecretMalformed(
+            f"the secret at {where} contains control characters: store it again without them"
+        )
+    return text
+
+
+def _expiry(ref: SecretRef, document: SecretDocument) -> float | None:
+    """The secret's expiry date is a comfort: one that cannot be read must not stop a mint."""
+    try:
+        return rotation.parse_expiry(_text(_pick(ref, document), ref, strip_newline=True))
+    except (SecretMalformed, ValueError):
+        return None

@@ -144,12 +144,18 @@ def conditions(daemon: Daemon, name: str = "deploy") -> tuple[str, str]:
 def test_what_the_server_answers_becomes_a_condition_with_a_reason(  # noqa: PLR0917 - the columns of the table
     daemon: Daemon, server: Server, endpoint: str, fault: str, condition: str, code: str, words: str
 ) -> None:
-    """The answer table, from outside: condition, socket code, and a reason that names what to look at."""
+    """The answer table, from outside: status, log, metrics and health agree, and the reason names what to look at."""
     server.fault(endpoint, fault)
     daemon.start()
     record = daemon.wait_for(condition=condition, state="absent")
     assert conditions(daemon) == (condition, code)
     assert words.lower() in record["reason"].lower()
+    failed = daemon.lines("mint_failed")[0]
+    assert (failed["error"], failed["condition"]) == (record["last_error"], condition)
+    assert daemon.lines("state_changed")[-1]["condition"] == condition
+    assert daemon.metric("mints_total", outcome="failure", error=record["last_error"]) == 1.0
+    assert daemon.metric("token_state", token="deploy", state="absent") == 1.0
+    assert daemon.ops("/readyz/deploy")[0] == 503
     if endpoint == "metadata":
         assert server.ledger.count("token") == 0
 

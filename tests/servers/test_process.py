@@ -22,7 +22,9 @@ STUBBORN += "[s.accept() for _ in iter(int, 1)]"
 PARENT = """
 import pathlib, sys
 from tests.servers.process import Child
-child = Child([sys.executable, "-c", "import signal; signal.pause()"], env={}, log=pathlib.Path(sys.argv[1]))
+log = pathlib.Path(sys.argv[1])
+child = Child([sys.executable, "-c", "import signal; print(1, flush=True); signal.pause()"], env={}, log=log)
+child.wait_until(log.read_text, timeout=30, what="the child runs")
 print(child.pid, flush=True)
 sys.stdin.read()
 """

@@ -23,7 +23,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 dev: $(VENV)/.runtime ## Watch a token being minted, published, renewed and rotated on a local authorization server
-	$(VENV)/bin/token-broker dev $(ARGS)
+	@# By the interpreter, since a script's first line cannot name one below a directory with a space in its name.
+	$(PY) -I $(VENV)/bin/token-broker dev $(ARGS)
 
 test: $(VENV)/.test ## Run the tests that need nothing but Python
 	$(PY) -m pytest -n $(WORKERS) -m "not keycloak" $(ARGS)

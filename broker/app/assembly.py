@@ -117,7 +117,7 @@ class Assembly:
             token.adopt(old.token)
         credentials = CredentialSource(
             client_id=table.client_id,
-            client_secrets=(table.client_secret,),
+            client_secrets=table.client_secrets,
             client_secret_expires=table.client_secret_expires,
             strip_newline=table.strip_newline,
             backends={backend: client for backend, (_, client) in self._backends.items()},
@@ -229,7 +229,7 @@ def _creator(
 
 
 def _backend_names(table: TokenTable) -> list[str]:
-    refs = (table.client_id, table.client_secret, table.client_secret_expires)
+    refs = (table.client_id, *table.client_secrets, table.client_secret_expires)
     return sorted({ref.backend for ref in refs if isinstance(ref, SecretRef)})
 
 

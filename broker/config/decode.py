@@ -151,6 +151,8 @@ class _Walk:
         tagged = [choice for choice in fitting if isinstance(choice, types.StructType) and choice.tag_field]
         if tagged:
             return self._tagged(tagged, cast("dict[str, Any]", raw), path)
+        if not fitting and _only_references(choices):
+            return self._broken(path, _not_a_table(choices[0], raw))
         if not fitting:
             return self._broken(path, _with_hint(f"must be {describe(kind)}", raw))
         return self._value(fitting[0], raw, path, insecure=insecure)
@@ -209,7 +211,13 @@ def _fits(kind: types.Type, raw: object) -> bool:
     return isinstance(raw, str)
 
 
-def _not_a_table(kind: types.StructType | types.DictType, raw: object) -> str:
+def _only_references(choices: tuple[types.Type, ...]) -> bool:
+    """One reference to a secret, or several."""
+    items = (choice.item_type if isinstance(choice, types.VarTupleType) else choice for choice in choices)
+    return all(isinstance(each, types.StructType) and each.cls is SecretRef for each in items)
+
+
+def _not_a_table(kind: types.Type, raw: object) -> str:
     if isinstance(kind, types.StructType) and kind.cls is SecretRef:
         return (
             "a secret is never written into this file; say where it is kept: "

@@ -63,6 +63,8 @@ def check(
             parse_expiry(table.client_secret_expires)
         except ValueError:
             faults.add(f"{at}.client_secret_expires", "must be a date (YYYY-MM-DD) or an RFC 3339 time")
+    if table.client_secret == ():
+        faults.add(f"{at}.client_secret", "must name at least one place where a secret is kept")
     if table.default_lifetime is not None and table.default_lifetime <= 0:
         faults.add(f"{at}.default_lifetime", "must be longer than 0")
     if table.poll_secret_version < SHORTEST_POLL_SECONDS:
@@ -75,6 +77,9 @@ def _references(table: TokenTable) -> Iterator[tuple[str, SecretRef]]:
         value = getattr(table, key)
         if isinstance(value, SecretRef):
             yield key, value
+    if isinstance(table.client_secret, tuple):
+        for index, reference in enumerate(table.client_secret):
+            yield item("client_secret", index), reference
 
 
 def _check_reference(at: str, reference: SecretRef, config: Config, faults: Faults) -> None:

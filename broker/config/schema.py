@@ -116,8 +116,8 @@ class TokenTable(Table, frozen=True):
     """The NAME of an `[authorization_servers.NAME]` table."""
     client_id: str | SecretRef
     """As the authorization server knows the client, or where to read it."""
-    client_secret: SecretRef
-    """Where the secret is kept; never the secret."""
+    client_secret: SecretRef | tuple[SecretRef, ...]
+    """Where the secret is kept; never the secret. Several are tried in their order, and the winner is remembered."""
     client_secret_expires: str | SecretRef | None = None
     """A date (YYYY-MM-DD: 23:59 UTC of that day), an RFC 3339 time, or where to read one."""
     scope: tuple[str, ...] = ()
@@ -146,6 +146,11 @@ class TokenTable(Table, frozen=True):
     """Where else the token is published; `type` names an installed sink."""
     allow: AllowTable = AllowTable()
     """Who may read the token on the socket."""
+
+    @property
+    def client_secrets(self) -> tuple[SecretRef, ...]:
+        """One or several, in the order in which they are tried."""
+        return (self.client_secret,) if isinstance(self.client_secret, SecretRef) else self.client_secret
 
 
 class Config(Table, frozen=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from broker.config.managed_tokens import RESERVED_PARAMETERS
-from tests.config.surroundings import MINIMAL, faults_of
+from tests.config.surroundings import MINIMAL, faults_of, load_text
 
 AT = "tokens.deploy"
 
@@ -125,3 +125,36 @@ def test_a_reference_to_a_table_with_a_fault_is_no_fault(tmp_path: Path) -> None
     """The server is configured, if not well."""
     text = MINIMAL.replace('issuer = "https://idp.example"', "issuer = 3")
     assert ["authorization_servers.idp.issuer"] == list(faults_of(tmp_path, text))
+
+
+REFERENCE = 'client_secret = { backend = "local", path = "deploy" }'
+
+
+def test_several_client_secrets_keep_their_order(tmp_path: Path) -> None:
+    """An array of references is tried in its order."""
+    several = 'client_secret = [{ backend = "local", path = "new" }, { backend = "local", path = "old" }]'
+    config = load_text(tmp_path, MINIMAL.replace(REFERENCE, several))
+    assert ["new", "old"] == [reference.path for reference in config.tokens["deploy"].client_secrets]
+    assert ["deploy"] == [each.path for each in load_text(tmp_path, MINIMAL).tokens["deploy"].client_secrets]
+
+
+@pytest.mark.parametrize(
+    ("several", "path"),
+    [
+        ("client_secret = []", "client_secret"),
+        (
+            'client_secret = [{ backend = "local", path = "a" }, { backend = "locale", path = "b" }]',
+            "client_secret[1].backend",
+        ),
+        (
+            'client_secret = [{ backend = "local", path = "a" }, { backend = "local" }]',
+            "client_secret[1].path",
+        ),
+        ('client_secret = ["S3CR3T-1"]', "client_secret[0]"),
+    ],
+)
+def test_each_of_several_client_secrets_is_checked(tmp_path: Path, several: str, path: str) -> None:
+    """A fault names the item, and never what stands there."""
+    faults = faults_of(tmp_path, MINIMAL.replace(REFERENCE, several))
+    assert [f"{AT}.{path}"] == list(faults)
+    assert "S3CR3T" not in str(faults)

@@ -108,6 +108,12 @@ class TokenReader(Protocol):
         """Ask for a mint now: started, kept until a pause or back-off ends, or more than the burst allows."""
         ...
 
+    def reject(
+        self, name: str, *, fingerprint: str, requested_at: float | None
+    ) -> Literal["started", "not_current", "too_old", "rate_limited"]:
+        """An API refused the token with this fingerprint in a request made then (Unix seconds; None: now)."""
+        ...
+
     async def wait_usable(self, name: str, *, min_valid_seconds: float, timeout_seconds: float) -> bool:
         """Until the token is valid for at least that long, or the time is over. Renews if it is not."""
         ...

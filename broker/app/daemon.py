@@ -78,7 +78,7 @@ class Daemon:
         self._notifier = Notifier(os.environ)
         self._metrics = Metrics()
         self._logs = logs.LogObserver()
-        self._store = Store(self._clock)
+        self._store = Store(self._clock, self.observe)
         self._ready = ReadyWatch()
         self._assembly = Assembly(
             outside=real_outside(plugins=plugins, observer=self.observe), store=self._store

@@ -69,7 +69,7 @@ async def _mint(config: Config, plugins: Plugins) -> int:
         watch(event)
 
     outside = real_outside(plugins=plugins, observer=observe)
-    store = Store(outside.clock)
+    store = Store(outside.clock, observe)
     assembly = Assembly(outside=outside, store=store)
 
     def hopeless() -> bool:

@@ -10,8 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from broker.core.managed_token import ManagedToken
+from broker.events import TokenRejected
 from broker.model import Revision, TokenRecord
-from broker.ports import Clock, RenewAnswer
+from broker.policy import rejection
+from broker.ports import Clock, Observer, RenewAnswer
 
 BURST = 3
 SECONDS_PER_RENEWAL = 10.0
@@ -43,13 +45,15 @@ class Entry:
         self.token = token
         self.request = request
         self.budget = RenewalBudget(clock)
+        self.rejections = rejection.Rejections()
 
 
 class Store:
     """Name -> managed token."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, observer: Observer) -> None:
         self._clock = clock
+        self._observer = observer
         self._entries: dict[str, Entry] = {}
 
     def put(self, token: ManagedToken, request: Callable[[], RenewAnswer]) -> None:
@@ -80,6 +84,21 @@ class Store:
         """Ask for a mint now."""
         entry = self._entries[name]
         return entry.request() if entry.budget.take() else "rate_limited"
+
+    def reject(self, name: str, *, fingerprint: str, requested_at: float | None) -> rejection.Verdict:
+        """An API refused this token: mint another one if the report is about the current one."""
+        entry = self._entries[name]
+        entry.rejections, verdict = rejection.judge(
+            entry.rejections,
+            entry.token.revision,
+            fingerprint=fingerprint,
+            requested_at=requested_at,
+            now=self._clock.now(),
+        )
+        if verdict == "started":
+            entry.request()
+        self._observer(TokenRejected(token=name, outcome=verdict))
+        return verdict
 
     async def wait_usable(self, name: str, *, min_valid_seconds: float, timeout_seconds: float) -> bool:
         """Until the token has that much life left, renewing it once if it has not."""

@@ -144,7 +144,7 @@ class World:
                 clock=self.clock,
             )
         }
-        self.store = Store(self.clock)
+        self.store = Store(self.clock, self.observer)
 
     def start(
         self, name: str = "deploy", *, poll_seconds: float = 60.0, secret_paths: tuple[str, ...] = ("client",)

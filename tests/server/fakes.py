@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from broker.events import Event
 from broker.model import AccessToken, Moment, Revision, Secret, TokenRecord
+from broker.policy.rejection import Verdict
 from broker.ports import Clock, RenewAnswer
 
 WALL = 1_700_000_000.25
@@ -56,6 +57,8 @@ class FakeReader:
         self.clock = clock
         self.renew_answer: RenewAnswer = "started"
         self.renewals: list[str] = []
+        self.verdict: Verdict = "started"
+        self.rejected: list[tuple[str, str, float | None]] = []
         self.waiting = 0
         self._changed = asyncio.Condition()
         self._revisions: dict[str, Revision] = {}
@@ -107,6 +110,10 @@ class FakeReader:
     def renew(self, name: str) -> RenewAnswer:
         self.renewals.append(name)
         return self.renew_answer
+
+    def reject(self, name: str, *, fingerprint: str, requested_at: float | None) -> Verdict:
+        self.rejected.append((name, fingerprint, requested_at))
+        return self.verdict
 
     async def wait_usable(self, name: str, *, min_valid_seconds: float, timeout_seconds: float) -> bool:
         def usable() -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from prometheus_client.parser import text_string_to_metric_families
 
 from broker.model import Revision, TokenRecord
+from broker.policy.rejection import Verdict
 from broker.ports import RenewAnswer
 from broker.telemetry.metrics import Metrics
 from broker.testing.clock import FakeClock
@@ -34,6 +35,9 @@ class Records:
         raise NotImplementedError
 
     def renew(self, name: str) -> RenewAnswer:
+        raise NotImplementedError
+
+    def reject(self, name: str, *, fingerprint: str, requested_at: float | None) -> Verdict:
         raise NotImplementedError
 
     async def wait_usable(self, name: str, *, min_valid_seconds: float, timeout_seconds: float) -> bool:

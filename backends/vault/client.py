@@ -181,9 +181,11 @@ def _reason(error: BaseException) -> str:
                 return f"TLS: {cause.reason}"
             case ConnectionRefusedError():
                 return "connection refused"
-            case TimeoutError() | urllib3.exceptions.TimeoutError() | requests.Timeout():
-                return "no answer in time"
             case urllib3.exceptions.NameResolutionError():
                 return "the host name cannot be resolved"
+            case urllib3.exceptions.NewConnectionError():
+                pass  # a time-out by its class; its cause says what it was
+            case TimeoutError() | urllib3.exceptions.TimeoutError() | requests.Timeout():
+                return "no answer in time"
         cause = cause.__cause__ or cause.__context__
     return f"no usable answer ({type(error).__name__})"

@@ -53,6 +53,8 @@ class CredentialSource:
         self._good: dict[SecretRef, Credentials] = {}
         self._versions = {ref: rotation.Versions() for ref in client_secrets}
         self._winner = client_secrets[0]
+        self.attempted: Client | None = None
+        """What the last attempt to mint authenticated with, under way or over."""
 
     @property
     def known(self) -> tuple[Credentials, ...]:

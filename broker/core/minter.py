@@ -65,6 +65,7 @@ class Minter:
 
         async def exchange(credentials: Credentials) -> Minted:
             tried.append(credentials.client)
+            self.credentials.attempted = credentials.client
             async with slot(is_retry=is_retry, remaining_seconds=remaining_seconds):
                 minted = await self._exchange(credentials)
             self.credentials.won(credentials)

@@ -43,6 +43,7 @@ class SecretWatch:
         self._observer = observer
         self._rng = rng
         self._blind = False
+        """Whether a policy lets values be read and hides versions: then the value itself has to be looked at."""
 
     async def run(self) -> None:
         """For ever. Ends only by cancellation."""
@@ -63,26 +64,25 @@ class SecretWatch:
     async def _look(self) -> None:
         known = self._credentials.known
         try:
-            if known and not await self._moved():
-                self._renewer.happened(lives.SecretSeen(self._token.life.secret_version))
-                return
+            hidden = False
+            try:
+                if known and not self._blind and not await self._credentials.version_moved():
+                    self._renewer.happened(lives.SecretSeen(self._token.life.secret_version))
+                    return
+            except SecretAccessDenied:
+                hidden = True
             found = await self._credentials.reread()
-        except SecretBackendError:
+        except SecretBackendError as error:
+            self._renewer.happened(lives.SecretUnreadable(lives.Failure.of(error)))
             return
-        changed = rotation.untried((each.client for each in found), (each.client for each in known))
+        self._blind = self._blind or hidden
+        # A mint that began while we were reading may have found the new secret by itself.
+        attempted = self._credentials.attempted
+        before = [each.client for each in known] + ([attempted] if attempted else [])
+        changed = rotation.untried((each.client for each in found), before)
         if changed:
             version = next(each.version for each in found if each.client == changed[0])
             self._observer(SecretRotated(token=self._token.name, version=version))
             self._renewer.happened(lives.SecretChanged(version))
         else:
             self._renewer.happened(lives.SecretSeen(found[0].version))
-
-    async def _moved(self) -> bool:
-        """True too where there are no versions, or a policy hides them: then the value itself has to be looked at."""
-        if self._blind:
-            return True
-        try:
-            return await self._credentials.version_moved()
-        except SecretAccessDenied:
-            self._blind = True
-            return True

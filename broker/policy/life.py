@@ -13,6 +13,10 @@ from broker.errors import BrokerError, Condition, ErrorClass
 from broker.model import AccessToken, Moment, Revision, TokenState
 from broker.policy import renewal, retry
 
+BACKEND_CONDITIONS: frozenset[Condition] = frozenset(
+    {"backend_unreachable", "backend_denied", "secret_missing"}
+)
+
 Phase = Literal["resting", "attempting", "backing_off"]
 
 
@@ -115,6 +119,13 @@ class SecretSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretUnreadable:
+    """The backend was asked for the secret between two attempts, and failed."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Adopted:
     """A token minted before, by a predecessor or an earlier process."""
 
@@ -130,6 +141,7 @@ Event = (
     | RenewalWanted
     | SecretChanged
     | SecretSeen
+    | SecretUnreadable
     | Adopted
 )
 
@@ -192,6 +204,8 @@ def step(life: Life, event: Event, now: Moment) -> Step:
             )
         case SecretSeen():
             return Step(_seen(life, event))
+        case SecretUnreadable():
+            return Step(_unreadable(life, event.failure))
         case Adopted():
             return Step(
                 replace(
@@ -269,3 +283,10 @@ def _seen(life: Life, event: SecretSeen) -> Life:
     if life.phase == "resting" and not life.failures and life.condition not in ("ok", "renewing"):
         return replace(seen, condition="ok", reason="the secret backend answers again")
     return seen
+
+
+def _unreadable(life: Life, failure: Failure) -> Life:
+    """Where the backend is what keeps the token from being minted, the newest of its reasons is told."""
+    if life.phase == "backing_off" and life.condition in BACKEND_CONDITIONS:
+        return replace(life, condition=failure.condition, reason=failure.message)
+    return life

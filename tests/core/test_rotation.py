@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from broker.errors import SecretAccessDenied, SecretBackendUnavailable
+import asyncio
+
+from broker.errors import SecretAccessDenied, SecretBackendUnavailable, SecretMalformed
 from broker.events import SecretRotated
 from tests.core.world import LIFETIME_SECONDS, World, refusal
 from tests.virtual_time import run_virtually
@@ -281,5 +283,41 @@ def test_one_unreadable_secret_of_several_is_no_obstacle() -> None:
         await world.until(5)
         assert place.token.record().state == "fresh"
         assert len(world.request_times) == 1
+
+    run_virtually(scenario)
+
+
+def test_newest_trouble_of_the_backend_is_told_in_the_slow_lane() -> None:
+    """The operator mends one thing and sees the next one at the next poll, not at the next attempt."""
+
+    async def scenario() -> None:
+        world = World()
+        world.backend.fail(SecretAccessDenied("secret backend corp: policy denies client"))
+        place = world.start()
+        await world.until(20)
+        assert place.token.record().condition == "backend_denied"
+        world.backend.fail(SecretMalformed("the secret at corp:client has no text field 'secret'"))
+        await world.until(100)
+        record = place.token.record()
+        assert (record.condition, "no text field" in record.reason) == ("secret_missing", True)
+        assert record.consecutive_failures == 1
+
+    run_virtually(scenario)
+
+
+def test_rotation_that_a_renewal_finds_first_is_minted_with_once() -> None:
+    """R-050: the watch reads while a mint with the new secret is under way; the two do not add up to two mints."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start(poll_seconds=60.0)
+        await world.until(30)
+        world.server.secret = "S3CR3T-second"
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+        look = asyncio.create_task(place.watch._look())
+        world.store.renew("deploy")
+        await look
+        await world.until(90)
+        assert world.token_value(place) == "token-2-S3CR3T"
 
     run_virtually(scenario)

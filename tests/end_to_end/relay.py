@@ -11,33 +11,40 @@ import threading
 from contextlib import suppress
 from typing import Self
 
-from tests.servers.process import free_port
-
 
 class Relay:
     """Passes connections on to `target` (a loopback port) from `mend()` to `cut()`."""
 
     def __init__(self, target: int) -> None:
-        self.port = free_port()
         self._target = target
-        self._listener: socket.socket | None = None
+        self._listener = _bound(0)
+        self.port: int = self._listener.getsockname()[1]
         self._acceptor: threading.Thread | None = None
         self._pumps: list[threading.Thread] = []
         self._ends: list[socket.socket] = []
 
     def mend(self) -> None:
         """Accept connections."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener.listen()
         self._acceptor = _started(threading.Thread(target=self._accept, args=(self._listener,), daemon=True))
 
     def cut(self) -> None:
         """Refuse connections, and break the open ones."""
-        if self._listener is None or self._acceptor is None:
-            return
+        self._close()
+        self._listener = _bound(self.port)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # a close alone would not wake the accepting thread
         self._listener.close()
-        self._acceptor.join()
+        if self._acceptor is not None:
+            self._acceptor.join()
         for end in self._ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -45,14 +52,8 @@ class Relay:
             pump.join()
         for end in self._ends:
             end.close()
-        self._listener = self._acceptor = None
+        self._acceptor = None
         self._pumps, self._ends = [], []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.cut()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -64,6 +65,14 @@ class Relay:
             self._ends += [near, far]
             for ends in ((near, far), (far, near)):
                 self._pumps.append(_started(threading.Thread(target=_pump, args=ends, daemon=True)))
+
+
+def _bound(port: int) -> socket.socket:
+    """Ours, but not listening: nobody else can take the port, and who connects is refused."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", port))
+    return held
 
 
 def _started(thread: threading.Thread) -> threading.Thread:

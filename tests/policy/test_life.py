@@ -126,6 +126,11 @@ class AnyHistory(RuleBasedStateMachine):
     def secret_is_seen(self, version: str | None) -> None:
         assert not self.happen(lives.SecretSeen(version))
 
+    @rule(condition=st.sampled_from(get_args(Condition)))
+    def secret_cannot_be_read(self, condition: Condition) -> None:
+        failure = lives.Failure(error_class="configuration", condition=condition, message="another reason")
+        assert not self.happen(lives.SecretUnreadable(failure))
+
     @invariant()
     def states_are_honest(self) -> None:
         state = self.life.state(self.now)

@@ -6,12 +6,50 @@ attempts, sleeps or publishes, clocks and randomness (`now` and drawn numbers co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
-from broker.errors import BrokerError, Condition, ErrorClass
-from broker.model import AccessToken, Moment, Revision, TokenState
+from broker.errors import Condition, ErrorClass
+from broker.model import Moment, Revision, TokenState
 from broker.policy import renewal, retry
+from broker.policy.life_events import (
+    Adopted,
+    AttemptBegan,
+    AttemptFailed,
+    BackOff,
+    BackOffEnded,
+    Effect,
+    Event,
+    Failure,
+    Minted,
+    MintNow,
+    PauseServer,
+    RenewalWanted,
+    SecretChanged,
+    SecretSeen,
+    SecretUnreadable,
+)
+
+__all__ = [
+    "Adopted",
+    "AttemptBegan",
+    "AttemptFailed",
+    "BackOff",
+    "BackOffEnded",
+    "Effect",
+    "Event",
+    "Failure",
+    "Life",
+    "MintNow",
+    "Minted",
+    "PauseServer",
+    "RenewalWanted",
+    "SecretChanged",
+    "SecretSeen",
+    "SecretUnreadable",
+    "Step",
+    "step",
+]
 
 BACKEND_CONDITIONS: frozenset[Condition] = frozenset(
     {"backend_unreachable", "backend_denied", "secret_missing"}
@@ -50,125 +88,6 @@ class Life:
     def remaining_seconds(self, now: Moment) -> float:
         """Seconds of use left; zero if there is no token."""
         return max(0.0, self.revision.token.remaining_seconds(now)) if self.revision else 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A BrokerError as a value."""
-
-    error_class: ErrorClass
-    condition: Condition
-    message: str
-    retry_after_seconds: float | None = None
-
-    @classmethod
-    def of(cls, error: BrokerError) -> Failure:
-        """What decisions need of an error."""
-        return cls(
-            error_class=error.error_class,
-            condition=error.condition,
-            message=error.message,
-            retry_after_seconds=error.retry_after_seconds,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptBegan:
-    """A mint is under way."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Minted:
-    """An attempt gave a token; `jitter` was drawn from [-1, 1], `trouble` is what went wrong without preventing it."""
-
-    token: AccessToken = field(repr=False)
-    jitter: float
-    trouble: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFailed:
-    """An attempt failed; `draw` was drawn from [0, 1)."""
-
-    failure: Failure
-    draw: float
-
-
-@dataclass(frozen=True, slots=True)
-class BackOffEnded:
-    """The delay after a failure is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class RenewalWanted:
-    """Somebody asked for a mint now."""
-
-
-@dataclass(frozen=True, slots=True)
-class SecretChanged:
-    """The backend holds another client secret, under this version."""
-
-    version: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SecretSeen:
-    """The backend answered, and its secret is the known one, under this version."""
-
-    version: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SecretUnreadable:
-    """The backend was asked for the secret between two attempts, and failed."""
-
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """A token minted before, by a predecessor or an earlier process."""
-
-    revision: Revision
-    why: str
-
-
-Event = (
-    AttemptBegan
-    | Minted
-    | AttemptFailed
-    | BackOffEnded
-    | RenewalWanted
-    | SecretChanged
-    | SecretSeen
-    | SecretUnreadable
-    | Adopted
-)
-
-
-@dataclass(frozen=True, slots=True)
-class MintNow:
-    """Begin an attempt; a back-off that is under way is over."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class BackOff:
-    """Leave the authorization server alone for that long."""
-
-    seconds: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PauseServer:
-    """Nobody may ask this authorization server for that long."""
-
-    seconds: float
-
-
-Effect = MintNow | BackOff | PauseServer
 
 
 @dataclass(frozen=True, slots=True)

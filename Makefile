@@ -14,9 +14,16 @@ PYTHON ?=
 WORKERS ?= 2
 ARGS ?=
 
+# What `make simulate` plays.
+SEEDS ?= 300
+DAYS ?= 3
+TOKENS ?= 3
+SEED ?= 1
+SCRIPT ?=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev test test-servers check bench ci wheel lock clean
+.PHONY: help dev test test-servers check simulate bench ci wheel lock clean
 
 help: ## List the targets
 	@echo "usage: make TARGET"
@@ -37,6 +44,9 @@ check: $(VENV)/.test ## Lint, formatting, types and layering
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+simulate: $(VENV)/.test ## Play fault scenarios in virtual time (SEEDS=300 DAYS=3 TOKENS=3 SEED=1 SCRIPT=F-16)
+	$(PY) -m tests.simulation --seeds $(SEEDS) --days $(DAYS) --tokens $(TOKENS) --seed $(SEED) $(if $(SCRIPT),--script $(SCRIPT))
 
 bench: $(VENV)/.test ## Measure cold start, memory and socket reads
 	$(PY) -m tests.bench $(ARGS)

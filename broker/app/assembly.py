@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from broker.api import PluginContext, SecretBackendPlugin
+from broker.app.cache_place import CachePlace
 from broker.app.outside import Outside
 from broker.app.unit import PublisherPlace, Unit
 from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
 from broker.core.backend_client import BackendClient
+from broker.core.cache.identity import token_identity
 from broker.core.credentials import CredentialSource
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Authenticate, Minter
@@ -44,6 +46,7 @@ class Assembly:
         self._backends: dict[str, tuple[PluginTable, BackendClient]] = {}
         self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
         self._units: dict[str, Unit] = {}
+        self._cache = CachePlace(outside)
 
     @property
     def units(self) -> Mapping[str, Unit]:
@@ -61,9 +64,11 @@ class Assembly:
             name: _kept(old_servers, name, table) or (table, self._server(name, table))
             for name, table in config.authorization_servers.items()
         }
+        self._cache.apply(config, {name: client for name, (_, client) in self._backends.items()}, group)
         for name in sorted(set(self._units) - set(config.tokens)):
             self._store.remove(name)
             await self._units.pop(name).stop(keep=frozenset())
+            await self._cache.remove(name)
             self._observer(TokenRemoved(token=name))
         for name, table in config.tokens.items():
             await self._apply_token(name, table, group)
@@ -80,6 +85,7 @@ class Assembly:
             *(server.close() for _, server in self._servers.values()),
         )
         self._sink_threads.close()
+        self._cache.stop()
 
     async def _apply_token(self, name: str, table: TokenTable, group: asyncio.TaskGroup) -> None:
         old = self._units.get(name)
@@ -103,6 +109,7 @@ class Assembly:
             ],
             self._servers[table.authorization_server][0],
             [self._backends[name][0] for name in _backend_names(table)],
+            self._cache.built_from,
         )
 
     def _unit(self, name: str, table: TokenTable, fingerprint: object, old: Unit | None) -> Unit:
@@ -123,15 +130,27 @@ class Assembly:
             backends={backend: client for backend, (_, client) in self._backends.items()},
             clock=self._clock,
         )
+        server_table, server = self._servers[table.authorization_server]
+        request = TokenRequest(
+            scope=table.scope,
+            resource=table.resource,
+            audience=table.audience,
+            parameters=table.parameters,
+        )
+        identity = token_identity(
+            token=name,
+            authorization_server=table.authorization_server,
+            issuer=server_table.issuer,
+            token_endpoint=server_table.token_endpoint,
+            client_id=table.client_id,
+            request=request,
+        )
+        changed = old is not None and old.identity != identity
+        foreign = old.token.revision if old and changed else old.foreign if old else None
         minter = Minter(
-            server=self._servers[table.authorization_server][1],
+            server=server,
             credentials=credentials,
-            request=TokenRequest(
-                scope=table.scope,
-                resource=table.resource,
-                audience=table.audience,
-                parameters=table.parameters,
-            ),
+            request=request,
             default_lifetime_seconds=table.default_lifetime,
             client_auth=self._client_auth,
             clock=self._clock,
@@ -142,7 +161,7 @@ class Assembly:
             clock=self._clock,
             observer=self._observer,
             rng=self._rng,
-            due_now=old is not None and _identity(old.table) != _identity(table),
+            due_now=changed,
         )
         watch = SecretWatch(
             token=token,
@@ -157,6 +176,9 @@ class Assembly:
             token=token,
             table=table,
             fingerprint=fingerprint,
+            identity=identity,
+            foreign=foreign,
+            keeper=self._cache.keeper(token, identity=identity, foreign=foreign, renew=renewer.request),
             renewer=renewer,
             watch=watch,
             publishers=[self._place(token, sink) for sink in (*table.files, *table.sinks)],
@@ -231,15 +253,3 @@ def _creator(
 def _backend_names(table: TokenTable) -> list[str]:
     refs = (table.client_id, *table.client_secrets, table.client_secret_expires)
     return sorted({ref.backend for ref in refs if isinstance(ref, SecretRef)})
-
-
-def _identity(table: TokenTable) -> tuple[object, ...]:
-    """What makes it another token: whose it is and what was asked for."""
-    return (
-        table.authorization_server,
-        table.client_id,
-        table.scope,
-        table.resource,
-        table.audience,
-        table.parameters,
-    )

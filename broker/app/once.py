@@ -37,7 +37,7 @@ def once(config_path: Path, names: Sequence[str]) -> int:
     process.harden()
     plugins = Plugins()
     config = load(config_path, environment=os.environ, vocabulary=PluginVocabulary(plugins))
-    config = _only(config, names)
+    config = msgspec.structs.replace(_only(config, names), cache=None)  # minting is what it is for
     with ExitStack() as stack:
         stack.enter_context(closing(logs.configure(config.log.level, config.log.format)))
         try:

@@ -14,8 +14,11 @@ from typing import Protocol
 from broker import __version__
 from broker.api import ClientAuthPlugin, SecretBackendPlugin, TokenSinkPlugin
 from broker.config.schema import AuthorizationServerTable
+from broker.core.cache.storage import CacheStorage
+from broker.infra.boot import boot_id
 from broker.infra.clock import SystemClock
 from broker.infra.http import HttpxTransport
+from broker.infra.state_files import StateFiles
 from broker.infra.threads import DaemonThreadPool
 from broker.plugins import Plugins
 from broker.ports import BlockingRunner, Clock, HttpTransport, Observer
@@ -49,6 +52,10 @@ class Outside:
     clock: Clock
     observer: Observer
     rng: random.Random
+    state_files: Callable[[str], CacheStorage] = StateFiles
+    """The files of the token cache below a state directory."""
+    boot_id: str | None = None
+    """While it is the same, the boot clock of an earlier process goes on; None where nobody knows."""
 
 
 def real_outside(*, plugins: Plugins, observer: Observer) -> Outside:
@@ -60,4 +67,5 @@ def real_outside(*, plugins: Plugins, observer: Observer) -> Outside:
         clock=SystemClock(),
         observer=observer,
         rng=random.SystemRandom(),
+        boot_id=boot_id(),
     )

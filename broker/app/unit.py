@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from broker.app.supervision import supervise
 from broker.config.schema import TokenTable
+from broker.core.cache.keeper import Keeper
 from broker.core.managed_token import ManagedToken
 from broker.core.publisher import Publisher
 from broker.core.renewer import Renewer
 from broker.core.secret_watch import SecretWatch
+from broker.model import Revision
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +34,9 @@ class Unit:
         token: ManagedToken,
         table: TokenTable,
         fingerprint: object,
+        identity: str,
+        foreign: Revision | None,
+        keeper: Keeper | None,
         renewer: Renewer,
         watch: SecretWatch,
         publishers: Sequence[PublisherPlace],
@@ -40,6 +45,10 @@ class Unit:
         self.table = table
         self.fingerprint = fingerprint
         """Everything in the configuration that this unit was built from; equal means unchanged."""
+        self.identity = identity
+        self.foreign = foreign
+        """A revision that was minted for another identity: served until its successor exists, never cached."""
+        self._keeper = keeper
         self.renewer = renewer
         self._watch = watch
         self._places = tuple(publishers)
@@ -48,11 +57,18 @@ class Unit:
     def start(self, group: asyncio.TaskGroup) -> None:
         """Start the tasks."""
         name = self.token.name
-        works = [(f"renewer {name}", self.renewer.run), (f"secret watch {name}", self._watch.run)]
+        works = [(f"cache {name}", self._keeper.run)] if self._keeper else []
+        works += [(f"renewer {name}", self._renew), (f"secret watch {name}", self._watch.run)]
         works += [(f"publisher {name} {place.target}", place.publisher.run) for place in self._places]
         self._tasks = [
             group.create_task(supervise(task_name, work), name=task_name) for task_name, work in works
         ]
+
+    async def _renew(self) -> None:
+        """No mint before it is known that the cache holds no token."""
+        if self._keeper is not None:
+            await self._keeper.first_look()
+        await self.renewer.run()
 
     async def stop(self, *, keep: frozenset[str] | None) -> None:
         """Cancel the tasks and close the sinks.
@@ -62,6 +78,8 @@ class Unit:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._keeper is not None:
+            await self._keeper.flush()
         await asyncio.gather(
             *(
                 place.publisher.stop(

@@ -31,7 +31,7 @@ def run(arguments: Arguments) -> int:
 
     path = addresses.config(arguments)
     config = load(Path(path), environment=os.environ, vocabulary=vocabulary())
-    inspection = excused(inspect(config, directories=OutputDirectories()), config)
+    inspection = excused(inspect(config, directories=OutputDirectories(), key_files=CacheKeyFiles()), config)
     if inspection.faults:
         raise ConfigError(inspection.faults)
     for note in inspection.notes:
@@ -77,6 +77,24 @@ class OutputDirectories:
         finally:
             os.close(descriptor)
         return None if kind in MEMORY else kind
+
+
+class CacheKeyFiles:
+    """Implements `broker.config.inspection.KeyFiles` as the token cache reads its key."""
+
+    def refusal(self, path: str) -> str | None:
+        """Why the token cache would have no key."""
+        from broker.core.cache import key
+        from broker.errors import BrokerError
+        from broker.infra.key_file import read_key
+
+        try:
+            key.parse(read_key(path, warn=complain))
+        except BrokerError as error:
+            return error.message
+        except ValueError as error:
+            return f"{path} {error}"
+        return None
 
 
 def _default_directories(config: Config) -> Iterator[str]:

@@ -41,13 +41,25 @@ class Inspection:
     notes: tuple[Fault, ...]
 
 
-def inspect(config: Config, *, directories: Directories) -> Inspection:
+class KeyFiles(Protocol):
+    """What the token cache makes of a readable key file."""
+
+    def refusal(self, path: str) -> str | None:
+        """Why its content is no key, without a part of it; None if it is one."""
+        ...
+
+
+def inspect(config: Config, *, directories: Directories, key_files: KeyFiles) -> Inspection:
     """Looks at every file that is read and every directory that is written to."""
     faults, notes = Faults(), Faults()
     for setting in settings(config):
         message = _unreadable(setting.value, setting.marks["reads"]) if "reads" in setting.marks else None
         if message is not None:
             faults.add(setting.path, message)
+    if config.cache is not None and config.cache.key_file is not None:
+        message = key_files.refusal(config.cache.key_file)
+        if message is not None:
+            faults.add("cache.key_file", message)
     seen: set[str] = set()
     for path, directory, publishes in _written(config):
         if directory in seen:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from broker.config import references
 from broker.config.accounts import Accounts
 from broker.config.faults import Faults, item, join, suggest
 from broker.config.schema import AllowTable, Config, TokenTable
@@ -56,7 +57,7 @@ def check(
             f"{at}.authorization_server", f"no authorization server of that name is configured; {hint}"
         )
     for key, reference in _references(table):
-        _check_reference(f"{at}.{key}", reference, config, faults)
+        references.check(f"{at}.{key}", reference, config=config, faults=faults)
     _check_request(at, table, faults)
     if isinstance(table.client_secret_expires, str):
         try:
@@ -80,21 +81,6 @@ def _references(table: TokenTable) -> Iterator[tuple[str, SecretRef]]:
     if isinstance(table.client_secret, tuple):
         for index, reference in enumerate(table.client_secret):
             yield item("client_secret", index), reference
-
-
-def _check_reference(at: str, reference: SecretRef, config: Config, faults: Faults) -> None:
-    backend = config.secret_backends.get(reference.backend)
-    if backend is None:
-        hint = suggest(
-            reference.backend,
-            config.secret_backends,
-            none="no [secret_backends.NAME] table is there; add one",
-        )
-        faults.add(f"{at}.backend", f"no secret backend of that name is configured; {hint}")
-    if not reference.path:
-        faults.add(f"{at}.path", "must not be empty")
-    if reference.field == "":
-        faults.add(f"{at}.field", "must not be empty; leave it out to take the whole value")
 
 
 def _check_request(at: str, table: TokenTable, faults: Faults) -> None:

@@ -18,6 +18,7 @@ from broker.config.schema import (
     AllowTable,
     AuthorizationServerTable,
     BrokerTable,
+    CacheTable,
     Config,
     LogTable,
     OpsTable,
@@ -55,6 +56,7 @@ This page is generated from the schema; `tests/config/test_reference.py` says ho
 
 _TABLES: Final[tuple[tuple[str, type[Any]], ...]] = (
     ("[broker]", BrokerTable),
+    ("[cache]", CacheTable),
     ("[socket]", SocketTable),
     ("[ops]", OpsTable),
     ("[log]", LogTable),

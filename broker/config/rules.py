@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from broker.config import authorization_servers, managed_tokens, overlaps
+from broker.config import authorization_servers, managed_tokens, overlaps, references
 from broker.config.accounts import Accounts
 from broker.config.faults import Faults, item, join
 from broker.config.plugin_checks import guarded
@@ -38,6 +38,7 @@ def check(
     """Adds every fault to `faults`, which knows what decoding has found already."""
     _check_names(config, faults)
     _check_own_tables(config, faults)
+    _check_cache(config, faults)
     auth_methods = vocabulary.client_auth_methods()
     for name, server in config.authorization_servers.items():
         authorization_servers.check(name, server, auth_methods=auth_methods, faults=faults)
@@ -90,6 +91,18 @@ def _check_own_tables(config: Config, faults: Faults) -> None:
     ops_fault = listen_fault(config.ops.listen)
     if ops_fault is not None:
         faults.add("ops.listen", ops_fault)
+
+
+def _check_cache(config: Config, faults: Faults) -> None:
+    table = config.cache
+    if table is None or not faults.intact("cache"):
+        return
+    if table.key is not None and table.key_file is not None:
+        faults.add("cache.key_file", "given with key, and one of them is enough; remove the other")
+    if table.key is None and table.key_file is None:
+        faults.add("cache.key_file", "required, unless there is a key: 32 random bytes as base64 text")
+    if table.key is not None:
+        references.check("cache.key", table.key, config=config, faults=faults)
 
 
 def _plugin_tables(config: Config) -> Iterator[tuple[str, PluginKind, PluginTable]]:

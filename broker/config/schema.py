@@ -47,6 +47,15 @@ class BrokerTable(Table, frozen=True):
     """READY at the latest then, degraded if need be: one dead tenant must not block the boot of dependent units."""
 
 
+class CacheTable(Table, frozen=True):
+    """`[cache]`: minted tokens survive a restart, encrypted below `state_dir`; exactly one of the two keys."""
+
+    key: SecretRef | None = None
+    """Where the key is kept: 32 bytes as base64 text. No use while that secret backend is down."""
+    key_file: InputFile | None = None
+    """A file with the key; the only way to serve from the cache at a restart while the backend is down."""
+
+
 class SocketTable(Table, frozen=True):
     """`[socket]`."""
 
@@ -161,6 +170,8 @@ class Config(Table, frozen=True):
     merge, the same key twice is an error, and an included file includes no others."""
     broker: BrokerTable = BrokerTable()
     """The daemon itself."""
+    cache: CacheTable | None = None
+    """Restart without minting again; without it nothing is kept."""
     socket: SocketTable = SocketTable()
     """The Unix socket on which tokens are read."""
     ops: OpsTable = OpsTable()

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from broker.core.naps import nap_until
+from broker.core.naps import SHORTEST_NAP_SECONDS, nap_until
 from broker.errors import BrokerError
 from broker.policy import gate as gates
 from broker.ports import Clock
@@ -56,4 +56,4 @@ class Gate:
                 if admission.wait_seconds == 0:
                     yield
                     return
-            await nap_until(now + admission.wait_seconds, self._clock)
+            await nap_until(now + max(admission.wait_seconds, SHORTEST_NAP_SECONDS), self._clock)

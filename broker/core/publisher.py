@@ -21,7 +21,7 @@ from broker.policy import retry
 from broker.ports import BlockingRunner, Clock, Observer, TokenSink
 
 PUBLISH_SECONDS = 30.0
-REPAIR_SECONDS = 30.0
+REPAIR_SECONDS = 45.0
 """How long something that was deleted or changed under us stays so; sinks do not write what is as it should be."""
 
 
@@ -65,7 +65,8 @@ class Publisher:
                 continue
             left = revision.token.remaining_seconds(self._clock.now())
             if left > 0:
-                await until_success(self._publish, decide=self._decide, sleep=self._nap)
+                if self.published != revision.number or not await self._repaired():
+                    await until_success(self._publish, decide=self._decide, sleep=self._nap)
                 await self._superseded_within(min(left, REPAIR_SECONDS))
             elif self._withdraw_on_expiry and withdrawn != revision.number:
                 await until_success(self._withdraw, decide=self._decide, sleep=self._nap)
@@ -92,6 +93,14 @@ class Publisher:
         self.published = revision.number
         if news:
             self._succeeded()
+
+    async def _repaired(self) -> bool:
+        """Whether what was published is, or is again, as it should be."""
+        try:
+            await self._publish()
+        except SinkError:
+            return False
+        return True
 
     async def _withdraw(self) -> None:
         await self._call(self._sink.withdraw)

@@ -6,19 +6,19 @@ renewer mints with it).
 
 from __future__ import annotations
 
+import asyncio
 import random
+from contextlib import suppress
 
-from broker.core.credentials import CredentialSource
+from broker.core.credentials import Credentials, CredentialSource
 from broker.core.managed_token import ManagedToken
-from broker.core.naps import nap_until
+from broker.core.naps import LONGEST_NAP_SECONDS, SHORTEST_NAP_SECONDS
 from broker.core.renewer import Renewer
 from broker.errors import SecretAccessDenied, SecretBackendError
 from broker.events import SecretRotated
 from broker.policy import life as lives
 from broker.policy import rotation
 from broker.ports import Clock, Observer
-
-ASK_AGAIN_SECONDS = 15.0
 
 
 class SecretWatch:
@@ -56,10 +56,15 @@ class SecretWatch:
             now = self._clock.now().boot
             if now < due:
                 # The condition decides the pace, and may change during the wait.
-                await nap_until(min(due, now + ASK_AGAIN_SECONDS), self._clock)
+                await self._changed_within(min(due - now, LONGEST_NAP_SECONDS))
                 continue
             await self._look()
             draw, last = self._rng.random(), self._clock.now().boot
+
+    async def _changed_within(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(seconds, SHORTEST_NAP_SECONDS)):
+                await self._token.changed()
 
     async def _look(self) -> None:
         known = self._credentials.known
@@ -78,6 +83,9 @@ class SecretWatch:
         self._blind = self._blind or hidden
         # A mint that began while we were reading may have found the new secret by itself.
         attempted = self._credentials.attempted
+        if not known and attempted is None and self._is_as_minted(found):
+            self._renewer.happened(lives.SecretSeen(found[0].version))
+            return
         before = [each.client for each in known] + ([attempted] if attempted else [])
         changed = rotation.untried((each.client for each in found), before)
         if changed:
@@ -86,3 +94,11 @@ class SecretWatch:
             self._renewer.happened(lives.SecretChanged(version))
         else:
             self._renewer.happened(lives.SecretSeen(found[0].version))
+
+    def _is_as_minted(self, found: tuple[Credentials, ...]) -> bool:
+        """At the first look after a token was taken over: only a version can tell that its secret was rotated."""
+        life = self._token.life
+        if life.failures or life.remaining_seconds(self._clock.now()) <= 0:
+            return False
+        versions = {each.version for each in found}
+        return life.secret_version is None or None in versions or life.secret_version in versions

@@ -131,8 +131,8 @@ def step(life: Life, event: Event, now: Moment) -> Step:
                     life,
                     revision=event.revision,
                     secret_version=event.revision.token.secret_version,
-                    condition="ok",
-                    reason=event.why,
+                    condition=life.condition if life.failures else "ok",
+                    reason=life.reason if life.failures else event.why,
                 )
             )
         case _:
@@ -176,7 +176,8 @@ def _failed(life: Life, event: AttemptFailed, now: Moment) -> Step:
     in_a_row = life.class_failures + 1 if failure.error_class == life.last_error else 1
     decision = retry.next_attempt(
         failure.error_class,
-        failures=in_a_row,
+        # A server that fails in ever new ways does not earn the fast lane ever anew.
+        failures=in_a_row if failure.error_class == "credential" else life.failures + 1,
         remaining_seconds=life.remaining_seconds(now),
         retry_after_seconds=failure.retry_after_seconds,
         draw=event.draw,

@@ -40,8 +40,9 @@ def next_attempt(
     retry_after_seconds: float | None,
     draw: float,
 ) -> RetryDecision:
-    """The delay before the next attempt after the `failures`-th consecutive failure of this class (1 is the first).
+    """The delay before the next attempt after the `failures`-th failure in a row.
 
+    1 is the first; for a rejected credential those of its class alone are counted.
     `remaining_seconds` is the life left in the current token (zero or less: none). No delay is below one second
     (R-053); while a token is valid every delay but a pause asked for by the server and the credential back-off is at
     most a quarter of the life left: a token with hours left waits in comfort, one with minutes left does not.

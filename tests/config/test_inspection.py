@@ -31,6 +31,16 @@ class FakeDirectories:
         return self.disks.get(directory)
 
 
+@dataclass
+class FakeKeyFiles:
+    """Refuses what is listed."""
+
+    bad: dict[str, str] = field(default_factory=dict)
+
+    def refusal(self, path: str) -> str | None:
+        return self.bad.get(path)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A directory with everything that the configuration below names."""
@@ -38,6 +48,13 @@ def home(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
     (tmp_path / "ca.pem").touch()
     return tmp_path
+
+
+BARE = """
+[broker]
+runtime_dir = "{home}/run"
+state_dir = "{home}/state"
+"""
 
 
 def configured(home: Path, *, file: str = "tokens/deploy") -> Config:
@@ -70,16 +87,16 @@ def configured(home: Path, *, file: str = "tokens/deploy") -> Config:
 
 def looked_at(home: Path, directories: FakeDirectories | None = None) -> Inspection:
     """The inspection of that configuration."""
-    return inspect(configured(home), directories=directories or FakeDirectories())
+    return inspect(configured(home), directories=directories or FakeDirectories(), key_files=FakeKeyFiles())
 
 
 def as_somebody_else(config: Config) -> dict[str, str]:
     """The faults that a user finds who owns nothing here: another than root, who may write anywhere."""
     if os.geteuid() != 0:
-        return faults_in(inspect(config, directories=FakeDirectories()))
+        return faults_in(inspect(config, directories=FakeDirectories(), key_files=FakeKeyFiles()))
     os.seteuid(NOBODY)
     try:
-        return faults_in(inspect(config, directories=FakeDirectories()))
+        return faults_in(inspect(config, directories=FakeDirectories(), key_files=FakeKeyFiles()))
     finally:
         os.seteuid(0)
 
@@ -184,3 +201,14 @@ def test_a_file_system_that_is_not_memory_is_noted(home: Path) -> None:
     assert (
         f"{home}/run is on ext4, not on a memory file system: tokens outlive a power cut" == notes[1].message
     )
+
+
+def test_a_file_that_holds_no_key_is_named(home: Path) -> None:
+    """F-51: the cache would be of no use, and its line says so; what is missing is told as for any file."""
+    config = load_text(home, f'[cache]\nkey_file = "{home}/key"\n{BARE.format(home=home)}')
+    bad = FakeKeyFiles(bad={f"{home}/key": "is not a key"})
+    missing = inspect(config, directories=FakeDirectories(), key_files=bad)
+    assert {"cache.key_file": f"no such file: {home}/key"} == faults_in(missing)
+    (home / "key").touch()
+    malformed = inspect(config, directories=FakeDirectories(), key_files=bad)
+    assert {"cache.key_file": "is not a key"} == faults_in(malformed)

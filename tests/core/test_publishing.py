@@ -78,7 +78,7 @@ def test_failing_sink_is_retried_alone_and_delays_no_other() -> None:
 
 
 def test_two_sinks_do_not_wake_each_other_for_ever() -> None:
-    """A publication is an event once; an hour of quiet costs a repair call each half minute and no event."""
+    """A publication is an event once; an hour of quiet costs a repair call now and then and no event."""
 
     async def scenario() -> None:
         world = World()
@@ -88,7 +88,7 @@ def test_two_sinks_do_not_wake_each_other_for_ever() -> None:
             publish(world, place, sink)
         await world.until(3600)
         assert len(world.observer.of(Published)) == 2
-        assert all(100 <= sink.calls <= 130 for sink in sinks)
+        assert all(70 <= sink.calls <= 90 for sink in sinks)
 
     run_virtually(scenario)
 
@@ -103,7 +103,7 @@ def test_what_was_deleted_under_us_is_back_within_a_minute() -> None:
         publish(world, place, sink)
         await world.until(10)
         sink.content = None
-        await world.until(45)
+        await world.until(60)
         assert sink.content == "token-1-S3CR3T"
 
     run_virtually(scenario)

@@ -29,6 +29,7 @@ PLANTS = [
     pytest.param("httpx2", "broker/sinks/file.py", "from httpx2 import Client", id="second-transport"),
     pytest.param("prometheus", "broker/core/store.py", "import prometheus_client", id="second-metrics"),
     pytest.param("httptools", "backends/vault/__init__.py", "import httptools", id="second-parser"),
+    pytest.param("joserfc", "broker/core/cache/keeper.py", "from joserfc import jwe", id="second-sealer"),
 ]
 
 

@@ -1,0 +1,134 @@
+"""Keeps one managed token in the cache: adopts what an earlier process kept, then keeps each new revision.
+
+Owns: when the cache is looked into and written to, how long a first mint waits for it, and that trouble with it is told
+once and stops nothing. Refuses to know: files, keys, encryption (`TokenCache`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from broker.core.cache.entry import Adoption
+from broker.core.cache.key import RETRY_SECONDS
+from broker.core.cache.refusals import KeyUnavailable
+from broker.core.cache.token_cache import TokenCache
+from broker.core.managed_token import ManagedToken
+from broker.core.naps import nap_until
+from broker.errors import BrokerError
+from broker.model import Revision
+from broker.policy import life as lives
+from broker.ports import Clock
+
+FIRST_LOOK_SECONDS: Final = 2.0
+"""No mint is held up for longer: a key in a backend that hangs must not cost a token."""
+
+FLUSH_SECONDS: Final = 1.0
+
+
+class Keeper:
+    """The cache of one managed token, as its own task."""
+
+    def __init__(
+        self,
+        *,
+        token: ManagedToken,
+        identity: str,
+        cache: TokenCache,
+        renew: Callable[[], object],
+        clock: Clock,
+        foreign: Revision | None = None,
+    ) -> None:
+        self._token = token
+        self._identity = identity
+        self._cache = cache
+        self._renew = renew
+        self._clock = clock
+        self._foreign = foreign
+        """A revision that is served, but was minted for another identity; never kept under this one."""
+        self._kept: Revision | None = None
+        self._looked = asyncio.Event()
+        self._told: str | None = None
+
+    async def first_look(self) -> None:
+        """Until it is known what the cache holds, or for two seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                await self._looked.wait()
+
+    async def run(self) -> None:
+        """For ever. Ends only by cancellation."""
+        try:
+            while not await self._look():
+                self._looked.set()
+                await self._nap()
+        finally:
+            self._looked.set()
+        await self._cache.prepare()
+        while True:
+            revision = self._unkept()
+            if revision is None:
+                await self._token.changed()
+            elif not await self._save(revision):
+                await self._nap()
+
+    async def flush(self) -> None:
+        """After the end of `run`: keep what was minted last, if that takes a second at most."""
+        revision = self._unkept()
+        if revision is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self._save(revision)
+
+    def _unkept(self) -> Revision | None:
+        revision = self._token.revision
+        return None if revision is self._kept or revision is self._foreign else revision
+
+    async def _look(self) -> bool:
+        """Whether there is no need to look again; with nothing but the key missing there is."""
+        if self._is_usable():
+            return True
+        try:
+            found = await self._cache.load(self._token.name, identity=self._identity)
+        except KeyUnavailable:
+            return False
+        except BrokerError as error:
+            self._tell(f"not taken from the token cache: {error.message}")
+            return True
+        if found is not None and not self._is_usable():
+            self._adopt(found)
+        return True
+
+    def _adopt(self, found: Adoption) -> None:
+        self._kept = found.revision
+        self._token.apply(lives.Adopted(found.revision, "taken from the token cache"))
+        if found.renew_now:
+            self._tell("the cached token was minted in the future of this clock: it is kept and renewed now")
+            self._renew()
+
+    def _is_usable(self) -> bool:
+        return self._token.remaining_seconds(self._clock.now()) > 0
+
+    async def _save(self, revision: Revision) -> bool:
+        """Whether there is no need to try again."""
+        try:
+            await self._cache.save(self._token.name, revision, identity=self._identity)
+        except KeyUnavailable:
+            return False
+        except BrokerError as error:
+            self._tell(f"not kept in the token cache: {error.message}")
+            return False
+        self._kept = revision
+        self._told = None
+        return True
+
+    def _tell(self, message: str) -> None:
+        """A trouble that lasts is told once."""
+        if message != self._told:
+            self._told = message
+            self._cache.warn(f"{self._token.name}: {message}")
+
+    async def _nap(self) -> None:
+        await nap_until(self._clock.now().boot + RETRY_SECONDS, self._clock)

@@ -37,7 +37,7 @@ def fields(client: KeycloakClient) -> dict[str, str]:
 
 
 def test_main_job(tmp_path: Path, openbao_tls: OpenBao, keycloak: Keycloak) -> None:
-    """Issue 4: mint, publish, rotate at Keycloak, store in OpenBao seconds later, recover, measure, stop."""
+    """Mint, publish, rotate at Keycloak, store in OpenBao seconds later, recover, measure, stop."""
     client = keycloak.create_client()
     openbao_tls.put_secret("odc/deploy", fields(client))
     new_role(openbao_tls, tmp_path, kv2("odc/deploy"))

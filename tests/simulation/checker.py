@@ -17,6 +17,8 @@ MARGIN_SECONDS = 5.0
 MARGIN_FRACTION = 0.1
 SETTLE_SECONDS = 3.0
 """From the answer of the server to the last reader: a few scheduling turns."""
+LOST_AT_KILL_SECONDS = 40.0
+"""What a kill may cost, and how long the process is down at most."""
 CONVERGE_SECONDS = 16 * 60.0
 REQUESTS_PER_HOUR = 130.0
 
@@ -95,7 +97,7 @@ def _never_withdrawn(history: History, name: str, minted: list[Minted], reads: l
                 found.append(Violation("I2", name, read.at, "the file is missing"))
             file_seen = file_seen or read.token is not None
         index = bisect_right(times, read.at) - 1
-        if index < 0 or minted[index].at < began:
+        if index < 0 or not _owed(history, read, minted[index], began):
             continue
         if read.at < ends[index] - 1.0:
             held = by_token.get(read.token) if read.token is not None else None
@@ -103,6 +105,17 @@ def _never_withdrawn(history: History, name: str, minted: list[Minted], reads: l
                 what = f"{read.where} has no usable token, though one was minted that lives on"
                 found.append(Violation("I2", name, read.at, what))
     return found
+
+
+def _owed(history: History, read: Read, token: Minted, began: float) -> bool:
+    """Whether this life of the process has been given the token: by the server, or by the cache of the life before.
+
+    A kill may cost what was minted right before it, and a restarted process needs a moment.
+    """
+    if token.at >= began:
+        return True
+    kept = history.is_cached and token.at < began - LOST_AT_KILL_SECONDS
+    return kept and read.at > began + SETTLE_SECONDS
 
 
 def _one_flight(name: str, asked: list[Asked]) -> list[Violation]:

@@ -65,3 +65,5 @@ class History:
     plans: list[tuple[float, str, float]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
+    is_cached: bool = False
+    """Whether a restarted broker must go on with what was minted before."""

@@ -6,6 +6,7 @@ Owns: the composition. A seed is a trace: all chance comes from one generator.
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import json
 import random
@@ -61,6 +62,8 @@ def simulate(
     names = tuple(f"t{number}" for number in range(tokens))
     world = World(time=time, rng=rng, names=names, directory=directory)
     world.history.began = time.boot()
+    # Whoever sets the wall clock while the process is down may cost it what it had kept.
+    world.history.is_cached = "F-42" not in chosen
     was_collecting = gc.isenabled()
     gc.disable()
     try:
@@ -89,7 +92,7 @@ class Broker:
             plugins=world.plugins,
             transport=lambda table: world,  # noqa: ARG005 - there is one server
             threads=lambda name: SimulatedThreads(
-                lambda: 0.001 if name == "sinks" else world.backend_seconds
+                lambda: world.backend_seconds if name.startswith("backend") else 0.001
             ),
             clock=clock,
             observer=world.observe,
@@ -116,6 +119,10 @@ class Broker:
         self._world.history.starts.append(self._world.time.boot())
         config = self._world.directory / "config.toml"
         config.write_text(_configuration(self._world))
+        key = self._world.directory / "cache-key"
+        if not key.exists():
+            key.write_text(base64.b64encode(self._world.rng.randbytes(32)).decode())
+            key.chmod(0o600)
         loaded = load(config, environment={}, vocabulary=PluginVocabulary(self._world.plugins))  # type: ignore[arg-type]  # the simulated registry
         started = asyncio.Event()
 
@@ -293,6 +300,8 @@ path = "tokens/{name}"
 [broker]
 runtime_dir = "{run}"
 state_dir = "{world.directory}/state"
+[cache]
+key_file = "{world.directory}/cache-key"
 [secret_backends.sim]
 type = "simulated"
 [authorization_servers.sim]

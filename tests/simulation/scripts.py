@@ -246,11 +246,18 @@ async def frozen(stage: Stage) -> None:
 
 
 async def restarts(stage: Stage) -> None:
-    """F-50 without a cache: the process is stopped or killed, and started again, while the server may be away."""
+    """F-50: the process is stopped or killed and started again, with every upstream away half of the times."""
     world = stage.world
     for _ in range(3):
         with disturbing(world, "F-50"):
+            away = world.rng.random() < 0.5
+            if away:
+                world.black_hole, world.backend_seconds = True, 1e9
             await stage.restart(kill=world.rng.random() < 0.5, down_seconds=world.rng.uniform(0, 30))
+            await asyncio.sleep(world.rng.uniform(5, 600))
+            stage.look()
+            if away:
+                world.black_hole, world.backend_seconds = False, 0.01
             await asyncio.sleep(60)
         await asyncio.sleep(world.rng.uniform(1, 3600))
 
@@ -288,6 +295,6 @@ SCRIPTS: Final[dict[str, Script]] = {
     "F-43": Script(13 * 3600 + 60, suspend),
     "F-44": Script(5 * 7300, frozen),
     "F-49": Script(3 * 3600, hung_backend),
-    "F-50": Script(3 * 3700, restarts),
+    "F-50": Script(3 * 4300, restarts),
     "F-60": Script(1.2 * LIFETIME, repeats),
 }

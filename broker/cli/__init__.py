@@ -18,8 +18,11 @@ VERBS = {
     "status": "every managed token: state, life, next renewal",
     "wait": "until tokens are usable",
     "renew": "mint now",
+    "reject": "report that an API refused the current token",
+    "exec": "run a program with a token in a file that stays fresh",
     "plugins": "installed secret backends, sinks and client authentication methods",
     "schema": "the JSON Schema of the configuration",
+    "completion": "what a shell needs to complete these words",
     "version": "version and build",
 }
 
@@ -31,9 +34,12 @@ BROKEN_PIPE = 141
 def main(argv: list[str] | None = None) -> int:
     """Run the verb that `argv` (default: the process's arguments) names; the exit code."""
     try:
-        status = _dispatch(sys.argv[1:] if argv is None else argv)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        try:
+            return _dispatch(sys.argv[1:] if argv is None else argv)
+        finally:
+            # What is written by now counts, also before an error: the process may end without the interpreter's help.
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -45,7 +51,6 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(error, OSError):
             _give_up_output()
         return explain(error)
-    return status
 
 
 def _dispatch(argv: list[str]) -> int:

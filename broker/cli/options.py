@@ -1,8 +1,8 @@
 """Options and operands of a verb: declared once, parsed, and described by `--help`.
 
 Owns: the grammar (`--name value`, `--name=value`, `--` ends the options, order is free, of two equal options
-the last one holds, no abbreviations). Refuses to know: the verbs. Stands in for argparse, whose import alone
-takes longer than a `get`.
+the last one holds unless the option may repeat, no abbreviations). Refuses to know: the verbs. Stands in for
+argparse, whose import alone takes longer than a `get`.
 """
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -19,9 +19,14 @@ class Arguments:
 
     __slots__ = ("operands", "values")
 
-    def __init__(self, values: dict[str, str], operands: list[str]) -> None:
+    def __init__(self, values: dict[str, list[str]], operands: list[str]) -> None:
         self.values = values
         self.operands = operands
+
+    def last(self, name: str) -> str | None:
+        """The value of an option, the last one if it was given more than once."""
+        values = self.values.get(name)
+        return values[-1] if values else None
 
 
 class Text:
@@ -36,11 +41,32 @@ class Text:
 
     def read(self, arguments: Arguments) -> str | None:
         """The value given, or None."""
-        return arguments.values.get(self.name)
+        return arguments.last(self.name)
 
     def check(self, arguments: Arguments) -> None:
         """Raises UsageError if the value given is none."""
         if self.read(arguments) == "":
+            raise UsageError(f"{self.name} needs a {self.metavar}")
+
+
+class Repeated:
+    """An option with a free value that must be given, any number of times."""
+
+    metavar: str | None
+
+    def __init__(self, name: str, metavar: str, summary: str) -> None:
+        self.name = name
+        self.metavar = metavar
+        self.summary = summary
+
+    def read(self, arguments: Arguments) -> list[str]:
+        """The values given, in order."""
+        return arguments.values.get(self.name, [])
+
+    def check(self, arguments: Arguments) -> None:
+        """Raises UsageError if there is none."""
+        values = self.read(arguments)
+        if not values or "" in values:
             raise UsageError(f"{self.name} needs a {self.metavar}")
 
 
@@ -74,12 +100,12 @@ class Choice:
 
     def read(self, arguments: Arguments) -> str:
         """The value given, or the default."""
-        return arguments.values.get(self.name, self.choices[0])
+        return arguments.last(self.name) or self.choices[0]
 
     def check(self, arguments: Arguments) -> None:
         """Raises UsageError if the value given is none of the choices."""
-        text = self.read(arguments)
-        if text not in self.choices:
+        text = arguments.last(self.name)
+        if text is not None and text not in self.choices:
             hint = did_you_mean(text, list(self.choices))
             raise UsageError(f"{self.name}: {text!r} is none of {', '.join(self.choices)}{hint}")
 
@@ -96,7 +122,9 @@ class Duration:
 
     def read(self, arguments: Arguments) -> float:
         """Seconds: the value given, or the default."""
-        text = arguments.values.get(self.name, self.default)
+        text = arguments.last(self.name)
+        if text is None:
+            text = self.default
         try:
             return seconds(text)
         except ValueError:
@@ -109,7 +137,7 @@ class Duration:
         self.read(arguments)
 
 
-Option = Text | Flag | Choice | Duration
+Option = Text | Repeated | Flag | Choice | Duration
 
 
 class Command:
@@ -125,9 +153,13 @@ class Command:
         operand_summary: str = "",
         least: int = 0,
         most: int | None = 0,
+        operands_last: bool = False,
         example: str,
     ) -> None:
-        """`operand` names what stands besides options, `least` to `most` times (None: any number)."""
+        """`operand` names what stands besides options, `least` to `most` times (None: any number).
+
+        `operands_last`: the first operand ends the options, since what follows are the options of another program.
+        """
         self.name = name
         self.summary = summary
         self.options = options
@@ -135,6 +167,7 @@ class Command:
         self.operand_summary = operand_summary
         self.least = least
         self.most = most
+        self.operands_last = operands_last
         self.example = example
 
     def parse(self, argv: list[str]) -> Arguments | None:
@@ -159,9 +192,11 @@ class Command:
                     value = next(words, "--")
                     if value.startswith("--"):
                         raise self._error(f"{name} needs a {option.metavar}")
-                arguments.values[name] = value
+                arguments.values.setdefault(name, []).append(value)
             else:
                 arguments.operands.append(word)
+                if self.operands_last:
+                    arguments.operands.extend(words)
         self._check(arguments)
         return arguments
 
@@ -180,8 +215,11 @@ class Command:
 
     def _usage(self) -> str:
         words = ["token-broker", self.name]
+        words += [f"{o.name} {o.metavar} ..." for o in self.options if isinstance(o, Repeated)]
         if self.options:
             words.append("[OPTIONS]")
+        if self.operands_last:
+            words.append("--")
         if self.operand:
             words.append(self.operand if self.least else f"[{self.operand}]")
             if self.most is None:

@@ -30,7 +30,7 @@ exit codes:
 
 def overview() -> str:
     """The help of the command as a whole."""
-    return _HEAD + "".join(f"  {verb:<9} {summary}\n" for verb, summary in VERBS.items()) + _TAIL
+    return _HEAD + "".join(f"  {verb:<10} {summary}\n" for verb, summary in VERBS.items()) + _TAIL
 
 
 def unknown_verb(verb: str) -> UsageError:

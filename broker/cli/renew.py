@@ -11,9 +11,10 @@ from broker.cli.options import Arguments, Command, Duration
 from broker.client import routes
 from broker.client.errors import TryAgainLater, from_problem
 from broker.client.fetch import ANSWER_SECONDS
+from broker.client.message import ACCEPTED, OK
 from broker.client.pause import pause
 from broker.client.roster import roster
-from broker.client.wire import ACCEPTED, OK, exchange
+from broker.client.wire import exchange
 
 _WAIT = Duration("--wait", "wait at most this long until it is done", default="0s")
 _POLL_SECONDS = 0.5

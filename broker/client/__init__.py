@@ -2,7 +2,10 @@
 
     from broker.client import TokenClient
     token = TokenClient().get("deploy", min_valid=60)
-    headers = {"Authorization": f"Bearer {token.access_token}"}
+    headers = {"Authorization": token.authorization}
+
+    from broker.client import RequestsAuth
+    requests.get("https://api.example/", auth=RequestsAuth("deploy"))
 
 Owns: the public names, each loaded at its first use so that the command line pays only for what it needs.
 Refuses to know: anything of the daemon but its socket API.
@@ -10,6 +13,8 @@ Refuses to know: anything of the daemon but its socket API.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from broker.client import aio as aio
+    from broker.client.botocore_auth import BotocoreAuth as BotocoreAuth
     from broker.client.errors import (
         AccessDenied,
         BrokerUnreachable,
@@ -19,10 +24,20 @@ if TYPE_CHECKING:
         TryAgainLater,
         UnexpectedAnswer,
     )
-    from broker.client.token import Token, TokenClient
+    from broker.client.httpx_auth import HttpxAuth as HttpxAuth
+    from broker.client.requests_auth import RequestsAuth as RequestsAuth
+    from broker.client.token import Token
+    from broker.client.token_client import TokenClient
 
-_MODULES = {"Token": "broker.client.token", "TokenClient": "broker.client.token"}
+_MODULES = {
+    "Token": "token",
+    "TokenClient": "token_client",
+    "RequestsAuth": "requests_auth",
+    "HttpxAuth": "httpx_auth",
+    "BotocoreAuth": "botocore_auth",
+}
 
+# What needs nothing that may be absent: `from broker.client import *` must not fail for the want of httpx.
 __all__ = [
     "AccessDenied",
     "BrokerUnreachable",
@@ -37,9 +52,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name == "aio":
+        value: object = __import__("broker.client.aio", fromlist=["TokenClient"])
+    elif name in _MODULES or name in __all__:
+        module = __import__(f"broker.client.{_MODULES.get(name, 'errors')}", fromlist=[name])
+        value = getattr(module, name)
+    else:
         raise AttributeError(f"module 'broker.client' has no attribute {name!r}")
-    module = __import__(_MODULES.get(name, "broker.client.errors"), fromlist=[name])
-    value: object = getattr(module, name)
     globals()[name] = value
     return value

@@ -1,7 +1,7 @@
 """Reading one token with patience.
 
-Owns: how long and how often to ask, for `TokenClient` and for the command line alike. Refuses to know: what
-the answer looks like; it is handed over as bytes.
+Owns: how long and how often to ask, for programs, asynchronous ones and the command line alike. Refuses to
+know: what the answer looks like; it is handed over as bytes.
 """
 
 from time import monotonic
@@ -14,14 +14,46 @@ from broker.client.errors import (
     TryAgainLater,
     from_problem,
 )
+from broker.client.message import OK, Answer
 from broker.client.pause import pause
-from broker.client.wire import OK, exchange
+from broker.client.wire import exchange
 
 ANSWER_SECONDS = 5.0
 """What the broker may take to answer on top of the wait it was asked for; it answers from memory."""
 
+PASSING = (BrokerUnreachable, TryAgainLater, TokenUnavailable)
+"""Errors that time, or an operator, may put right; the others end a wait at once."""
+
 _SHORTEST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 2.0
+
+
+class Patience:
+    """The rest of one caller's time, spent on requests that each wait as long as one request may."""
+
+    def __init__(self, name: str, *, min_valid_seconds: float, wait_seconds: float) -> None:
+        self._name = name
+        self._min_valid_seconds = min_valid_seconds
+        self._deadline = monotonic() + wait_seconds
+
+    def next_request(self) -> tuple[str, float]:
+        """The target to ask, and the seconds that its answer may take. Raises RequestInvalid."""
+        wait_seconds = min(max(0.0, self._deadline - monotonic()), routes.MAX_WAIT_SECONDS)
+        target = routes.token(
+            self._name, min_valid_seconds=self._min_valid_seconds, wait_seconds=wait_seconds
+        )
+        return target, wait_seconds + ANSWER_SECONDS
+
+    def pause_after(self, error: TokenClientError) -> float:
+        """Seconds until the next request; raises `error` once the time is over.
+
+        A broker that could not wait for us says when to come back; one that is not there may come any time.
+        """
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise error
+        pause_seconds = max(error.retry_after or 0.0, _SHORTEST_PAUSE_SECONDS)
+        return min(left, pause_seconds, _LONGEST_PAUSE_SECONDS)
 
 
 def fetch(
@@ -32,28 +64,19 @@ def fetch(
     Asks again until `wait_seconds` are over, also while no broker listens: at boot it may be about to. Raises
     the last TokenClientError then, and AccessDenied, RequestInvalid and UnexpectedAnswer at once.
     """
-    deadline = monotonic() + wait_seconds
+    patience = Patience(name, min_valid_seconds=min_valid_seconds, wait_seconds=wait_seconds)
     while True:
-        left = max(0.0, deadline - monotonic())
+        target, timeout_seconds = patience.next_request()
         try:
-            return _ask(socket_path, name, accept, min_valid_seconds, min(left, routes.MAX_WAIT_SECONDS))
-        except (BrokerUnreachable, TryAgainLater, TokenUnavailable) as error:
-            left = deadline - monotonic()
-            if left <= 0:
-                raise
-            pause(min(left, _until_next_try(error)))
+            return content(
+                exchange(socket_path, "GET", target, accept=accept, timeout_seconds=timeout_seconds)
+            )
+        except PASSING as error:
+            pause(patience.pause_after(error))
 
 
-def _ask(socket_path: str, name: str, accept: str, min_valid_seconds: float, wait_seconds: float) -> bytes:
-    target = routes.token(name, min_valid_seconds=min_valid_seconds, wait_seconds=wait_seconds)
-    answer = exchange(
-        socket_path, "GET", target, accept=accept, timeout_seconds=wait_seconds + ANSWER_SECONDS
-    )
+def content(answer: Answer) -> bytes:
+    """The body of a good answer. Raises TokenClientError for a problem."""
     if answer.status != OK:
         raise from_problem(answer.status, answer.body)
     return answer.body
-
-
-def _until_next_try(error: TokenClientError) -> float:
-    """A broker that could not wait for us says when to come back; one that is not there may come any time."""
-    return min(max(error.retry_after or 0.0, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)

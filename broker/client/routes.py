@@ -6,6 +6,7 @@ Owns: their spelling, what a token may be called, how a duration is written. Ref
 from broker.client.errors import RequestInvalid
 
 STATUS = "/v1/status"
+WATCH = "/v1/watch"
 MAX_WAIT_SECONDS = 30.0
 """The longest `wait` that one request may ask for; who waits longer asks again."""
 
@@ -28,6 +29,11 @@ def renewal(name: str, *, wait_seconds: float = 0.0) -> str:
     """The target that asks for a mint. Raises RequestInvalid for what cannot be a name."""
     query = f"?wait={_duration(min(wait_seconds, MAX_WAIT_SECONDS))}" if wait_seconds > 0 else ""
     return f"/v1/tokens/{_checked(name)}/renew{query}"
+
+
+def rejection(name: str) -> str:
+    """The target that takes a report. Raises RequestInvalid for what cannot be a name."""
+    return f"/v1/tokens/{_checked(name)}/reject"
 
 
 def _checked(name: str) -> str:

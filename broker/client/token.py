@@ -1,15 +1,13 @@
-"""`TokenClient`: read access tokens from a running token-broker.
+"""An access token as programs get it.
 
-Owns: the client that programs hold, and the token as they get it. Refuses to know: how the broker came by the
-token.
+Owns: its members, and reading them from an answer. Refuses to know: how the broker came by the token, and who
+asked.
 """
 
 import json
 from time import time
 
 from broker.client.errors import UnexpectedAnswer
-from broker.client.fetch import fetch
-from broker.client.wire import socket_path
 
 
 class Token:
@@ -48,6 +46,11 @@ class Token:
         self.fingerprint = fingerprint
 
     @property
+    def authorization(self) -> str:
+        """The value of an Authorization header (RFC 6750 2.1)."""
+        return f"Bearer {self.access_token}"
+
+    @property
     def expires_in(self) -> float:
         """Seconds of validity left by this host's clock; negative once expired."""
         return self.expires_at - time()
@@ -56,30 +59,8 @@ class Token:
         return f"Token(name={self.name!r}, revision={self.revision}, expires_at={self.expires_at})"
 
 
-class TokenClient:
-    """Reads tokens over the broker's socket; holds no connection, may be shared between threads."""
-
-    def __init__(self, socket: str | None = None) -> None:
-        """`socket` is the path; default: `$TOKEN_BROKER_SOCKET`, else /run/token-broker/token-broker.sock."""
-        self._socket_path = socket_path(socket)
-
-    def get(self, name: str, *, min_valid: float = 0.0, wait: float = 0.0) -> Token:
-        """The token `name`, valid for at least `min_valid` seconds; waits for one at most `wait` seconds.
-
-        Raises TokenClientError: AccessDenied, TokenUnavailable, TryAgainLater, BrokerUnreachable,
-        RequestInvalid or UnexpectedAnswer.
-        """
-        body = fetch(
-            self._socket_path,
-            name,
-            accept="application/json",
-            min_valid_seconds=min_valid,
-            wait_seconds=wait,
-        )
-        return _parse(body)
-
-
-def _parse(body: bytes) -> Token:
+def parse(body: bytes) -> Token:
+    """The token of an answer. Raises UnexpectedAnswer."""
     try:
         answer = json.loads(body)
         scope = answer["scope"]

@@ -167,6 +167,10 @@ def test_renew_waits_longer_than_one_request_may(socket_file: Path) -> None:
         (("status",), always(roster("a"))),
         (("wait", "deploy"), one_token()),
         (("renew", "deploy"), always(answer(202, b"{}"))),
+        (("reject", "deploy", "--fingerprint", "0" * 16), always(answer(202, b"{}"))),
+        (("status", "--watch"), always(problem(403, "denied"))),
+        (("exec", "--token", "deploy", "true"), always(one_token()("GET /v1/tokens/deploy "))),
+        (("completion", "--names"), always(roster("a"))),
         (("get", "other"), one_token()),
     ],
 )

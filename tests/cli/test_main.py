@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from broker.cli.failure import explain
 from broker.cli.options import seconds
 from tests.cli.command import COMMAND, environment, token_broker
 from tests.client.socket_api import always, one_token, problem, socket_api
+from tests.packaging.project import ROOT
 from tests.waiting import eventually
 
 
@@ -34,7 +36,7 @@ def test_the_command_explains_itself(word: str, capsys: pytest.CaptureFixture[st
     assert 0 == main([word])
     text = capsys.readouterr().out
     for verb, summary in VERBS.items():
-        assert f"{verb:<9} {summary}" in text
+        assert f"{verb:<10} {summary}" in text
 
 
 def test_without_a_verb_the_help_is_the_answer_and_an_error() -> None:
@@ -82,6 +84,17 @@ def test_plugins_are_listed_with_their_origin() -> None:
     assert len(listed) + 1 == table.count("\n")
     for plugin in listed:
         assert plugin["origin"] in table
+
+
+@pytest.mark.parametrize("argv", [("plugins",), ("version", "--json"), ("--help",), ()])
+def test_the_installed_script_says_the_same(argv: tuple[str, ...]) -> None:
+    """It ends the process itself, which must not cost a byte of what was written."""
+    script = [sys.executable, str(ROOT / "broker/bin/token-broker"), *argv]
+    run = subprocess.run(
+        script, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False
+    )
+    expected = token_broker(*argv)
+    assert (expected.returncode, expected.stdout, expected.stderr) == (run.returncode, run.stdout, run.stderr)
 
 
 def test_an_unexpected_exception_is_told_by_type_and_place_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,3 +110,30 @@ def test_the_client_needs_the_standard_library_only() -> None:
     roots = set(run.stdout.split())
     assert set() == roots - set(sys.stdlib_module_names) - {"broker"}
     assert set() == roots & {"asyncio", "socket", "ssl", "dataclasses", "typing", "http", "urllib"}
+
+
+@pytest.mark.parametrize(
+    "name", ["aio", "BotocoreAuth", "HttpxAuth", "RequestsAuth", "Token", "TryAgainLater"]
+)
+def test_public_names_are_loaded_at_their_first_use(name: str) -> None:
+    """Each from `broker.client`, in a fresh interpreter."""
+    program = (
+        f"import sys, broker.client; assert len(sys.modules) < 100; print(broker.client.{name}.__name__)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert name == run.stdout.strip().rpartition(".")[2]
+
+
+@pytest.mark.parametrize(
+    ("module", "libraries"),
+    [
+        ("requests_auth", {"requests", "httpx2", "asyncio"}),
+        ("botocore_auth", {"botocore", "boto3", "asyncio"}),
+        ("httpx_auth", {"requests", "botocore"}),
+    ],
+)
+def test_an_adapter_loads_no_library_but_its_own(module: str, libraries: set[str]) -> None:
+    """And those of requests and botocore, not even that."""
+    program = f"import sys, broker.client.{module}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set() == set(run.stdout.split()) & libraries

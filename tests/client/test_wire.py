@@ -81,7 +81,7 @@ def test_a_broker_that_says_nothing_is_given_up_on(socket_file: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(socket_file))
         listener.listen()
-        with pytest.raises(BrokerUnreachable, match=r"no answer from .* within 0\.05 s"):
+        with pytest.raises(BrokerUnreachable, match=r"no answer from .* in time"):
             ask(socket_file, timeout_seconds=0.05)
 
 

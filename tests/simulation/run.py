@@ -62,8 +62,8 @@ def simulate(
     names = tuple(f"t{number}" for number in range(tokens))
     world = World(time=time, rng=rng, names=names, directory=directory)
     world.history.began = time.boot()
-    # Whoever sets the wall clock while the process is down may cost it what it had kept.
-    world.history.is_cached = "F-42" not in chosen
+    # Whoever sets the wall clock while the process is down, or spoils its files, may cost it what it had kept.
+    world.history.is_cached = not {"F-42", "F-51"} & set(chosen)
     was_collecting = gc.isenabled()
     gc.disable()
     try:

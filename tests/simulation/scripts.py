@@ -129,6 +129,31 @@ async def other_issuer(stage: Stage) -> None:
         world.discovery_issuer = good
 
 
+async def lost_answers(stage: Stage) -> None:
+    """F-15: the server mints, and the connection breaks before the answer is through."""
+    world = stage.world
+    with disturbing(world, "F-15"):
+        world.loses_answers = True
+        await asyncio.sleep(world.rng.uniform(0.2, 0.6) * LIFETIME)
+        world.loses_answers = False
+
+
+async def spoilt_cache(stage: Stage) -> None:
+    """F-51: what the cache kept is truncated, overwritten or replaced before a restart."""
+    world = stage.world
+    for _ in range(3):
+        with disturbing(world, "F-51"):
+            for name in world.names:
+                file = world.directory / "state" / "cache" / f"{name}.jwe"
+                content = file.read_bytes() if file.exists() else b""
+                file.write_bytes(
+                    world.rng.choice([b"", content[:-9], world.rng.randbytes(400), content + b"x"])
+                )
+            await stage.restart(kill=True, down_seconds=1.0)
+            await asyncio.sleep(60)
+        await asyncio.sleep(world.rng.uniform(1, 3600))
+
+
 def rotation(what: str, *, server_first: bool) -> Script:
     """F-16, F-17: the client secret changes at one end half an hour before it does at the other."""
 
@@ -280,6 +305,7 @@ SCRIPTS: Final[dict[str, Script]] = {
     "F-06": answering("F-06", garbled, seconds=0.38 * LIFETIME),
     "F-11": Script(2 * LIFETIME + 400, shorter),
     "F-12": Script(86_400, other_issuer),
+    "F-15": Script(0.6 * LIFETIME, lost_answers),
     "F-16": rotation("F-16", server_first=True),
     "F-17": rotation("F-17", server_first=False),
     "F-18": Script(6 * 3600 + 60, wrong_secret),
@@ -296,5 +322,6 @@ SCRIPTS: Final[dict[str, Script]] = {
     "F-44": Script(5 * 7300, frozen),
     "F-49": Script(3 * 3600, hung_backend),
     "F-50": Script(3 * 4300, restarts),
+    "F-51": Script(3 * 3700, spoilt_cache),
     "F-60": Script(1.2 * LIFETIME, repeats),
 }

@@ -68,6 +68,7 @@ class World:
         self.backend_fault: SecretBackendError | None = None
         self.backend_seconds = 0.01
         self.repeats_tokens = False
+        self.loses_answers = False
         self.discovery_issuer = ISSUER
         self.plugins = SimulatedPlugins(self)
 
@@ -124,6 +125,8 @@ class World:
             ends=began + client.lifetime,
             secret=secret,
         )
+        if self.loses_answers and self.rng.random() < 0.7:
+            raise TransportError("login.simulated: connection reset by peer", code="connection")
         client.same_token = token
         self.history.minted.append(token)
         return answer(

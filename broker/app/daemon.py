@@ -31,6 +31,7 @@ from broker.infra.clock import SystemClock
 from broker.infra.systemd import Notifier, listening_sockets
 from broker.plugins import Plugins
 from broker.policy.readiness import Readiness, readiness
+from broker.ports import Observer
 from broker.server.ops import OpsServer
 from broker.server.peer import AccessRule
 from broker.server.unix import UnixServer
@@ -84,12 +85,15 @@ class Daemon:
             outside=real_outside(plugins=plugins, observer=self.observe), store=self._store
         )
         self._metrics.watch(self._store, self._clock)
+        self._listeners: list[Observer] = []
 
     def observe(self, event: Event) -> None:
         """Pass an event to everyone who listens."""
         self._metrics(event)
         self._logs(event)
         self._ready(event)
+        for listener in self._listeners:
+            listener(event)
 
     async def main(self) -> None:
         """From listeners to the last closed connection."""
@@ -101,6 +105,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         self.observe(LifeCycle(phase="starting", message=f"token-broker {__version__}"))
         server = self._socket_server()
+        self._listeners.append(server.observe)
 
         def metrics() -> tuple[bytes, str]:
             server.flush()

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from broker.ports import Clock
-from broker.server.http import HEAD_END, LINE_END, BadRequest, Request, Response, parse_head
+from broker.server.http import HEAD_END, LINE_END, BadRequest, Request, Response, Stream, parse_head
 
-Phase = Literal["idle", "receiving", "answering", "sending", "closing"]
+Phase = Literal["idle", "receiving", "answering", "sending", "streaming", "closing"]
 
 _REQUESTS_PER_TURN = 64  # then the other connections get theirs
 _SEND_BYTES = 65_536  # pipelined answers are joined up to here
@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answering",
         "_blocked",
+        "_body",
         "_body_left",
         "_buffer",
         "_clock",
@@ -72,6 +73,7 @@ class Connection(asyncio.Protocol):
         self._phase: Phase = "idle"
         self._buffer = b""
         self._request: Request | None = None
+        self._body = b""
         self._body_left = 0
         self._answering: asyncio.Task[None] | None = None
         self._turn: asyncio.Handle | None = None
@@ -81,8 +83,8 @@ class Connection(asyncio.Protocol):
 
     # What a subclass says
 
-    def respond(self, request: Request) -> Response | Awaitable[Response]:
-        """The answer, or the promise of one. Raises nothing."""
+    def respond(self, request: Request) -> Response | Stream | Awaitable[Response]:
+        """The answer, a stream that takes the connection over, or the promise of an answer. Raises nothing."""
         raise NotImplementedError
 
     def refuse(self, reason: str) -> Response:
@@ -106,6 +108,8 @@ class Connection(asyncio.Protocol):
 
     def receive(self, data: bytes) -> None:
         """Take what came in and answer all of it that can be answered."""
+        if self._phase == "streaming":
+            return
         self._buffer = self._buffer + data if self._buffer else data
         if self._answering is None and self._turn is None and not self._blocked:
             self._advance()
@@ -119,10 +123,14 @@ class Connection(asyncio.Protocol):
         return self._answering is not None or self._turn is not None or self._blocked
 
     def pause_writing(self) -> None:
+        if self._phase == "streaming":
+            return
         self._blocked = True
         self._settle()
 
     def resume_writing(self) -> None:
+        if self._phase == "streaming":
+            return
         self._blocked = False
         self._advance()
 
@@ -147,6 +155,7 @@ class Connection(asyncio.Protocol):
             "receiving": self._patience.receive_seconds,
             "answering": float("inf"),
             "sending": self._patience.send_seconds,
+            "streaming": float("inf"),
             "closing": self._patience.send_seconds,
         }[self._phase]
         if now - self._since > allowed:
@@ -180,12 +189,18 @@ class Connection(asyncio.Protocol):
             try:
                 request, position = self._next_request(data, position)
             except BadRequest as refusal:
-                response: Response | Awaitable[Response] = self.refuse(str(refusal))
+                response: Response | Stream | Awaitable[Response] = self.refuse(str(refusal))
                 request = None
             else:
                 if request is None:
                     break
                 response = self.respond(request)
+            if isinstance(response, Stream):
+                out.append(response.head(wall=started.wall))
+                self._transport.write(b"".join(out))
+                self._buffer, self._phase, self.open = b"", "streaming", False
+                response.begin(self._transport)
+                return
             if not isinstance(response, Response):
                 self._answering = self._loop.create_task(self._answer(request, response, started.boot))
                 break
@@ -224,11 +239,14 @@ class Connection(asyncio.Protocol):
             if request.body_bytes > self._patience.body_bytes:
                 raise BadRequest(f"the body is larger than {self._patience.body_bytes} bytes")
             position = end
-            self._body_left = request.body_bytes
+            self._body, self._body_left = b"", request.body_bytes
         taken = min(self._body_left, len(data) - position)
+        self._body += data[position : position + taken]
         self._body_left -= taken
         self._request = request if self._body_left else None
-        return (None if self._body_left else request), position + taken
+        if self._body_left:
+            return None, position + taken
+        return (replace(request, body=self._body) if self._body else request), position + taken
 
     async def _answer(self, request: Request | None, promise: Awaitable[Response], started: float) -> None:
         try:

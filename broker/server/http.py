@@ -7,7 +7,9 @@ request targets, one Host.
 
 from __future__ import annotations
 
+import asyncio
 import http
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
@@ -33,6 +35,7 @@ class Request:
     keep_alive: bool
     body_bytes: int
     head: bytes = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,25 @@ class Response:
             lines.append("Connection: close")
         head = "\r\n".join((*lines, "", "")).encode("latin-1")
         return head + self.body if with_body else head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An answer without end, closed by whoever leaves first (RFC 9112 6.3); `begin` is given the transport to write to."""
+
+    content_type: str
+    begin: Callable[[asyncio.Transport], None]
+
+    def head(self, *, wall: float) -> bytes:
+        """The bytes before the first line."""
+        lines = (
+            "HTTP/1.1 200 OK",
+            f"Content-Type: {self.content_type}",
+            "Cache-Control: no-store",
+            f"Date: {formatdate(wall, usegmt=True)}",
+            "Connection: close",
+        )
+        return "\r\n".join((*lines, "", "")).encode("latin-1")
 
 
 def parse_head(head: bytes) -> Request:

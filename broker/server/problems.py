@@ -33,6 +33,7 @@ RETRY_SECONDS = 5
 """What a caller is told where the broker itself has no better idea."""
 
 _RENEW_INTERVAL_SECONDS = 10
+_REPORT_INTERVAL_SECONDS = 60
 
 _HELP: dict[Code, str] = {
     "starting": "The first mint is on its way; ask again, or send wait=5s.",
@@ -93,7 +94,8 @@ def not_found() -> Response:
     return problem(
         "not_found",
         detail="There is no such resource.",
-        help_text="Resources: /v1/tokens, /v1/tokens/NAME, /v1/tokens/NAME/renew, /v1/status.",
+        help_text="Resources: /v1/tokens, /v1/tokens/NAME, /v1/tokens/NAME/renew, "
+        "/v1/tokens/NAME/reject, /v1/status, /v1/watch.",
         route="other",
     )
 
@@ -127,6 +129,28 @@ def unusable(record: TokenRecord, code: Code, *, route: str) -> Response:
         help_text=_HELP[code],
         route=route,
         retry_after=_retry_after(record),
+    )
+
+
+def lives_too_short(record: TokenRecord, left_seconds: int, wanted_seconds: float) -> Response:
+    """For a valid token that does not live as long as was asked for."""
+    return problem(
+        "min_valid",
+        detail=f"{record.name} is valid for {left_seconds} s, and {wanted_seconds:g} s were asked for.",
+        help_text=_HELP["min_valid"],
+        route="get",
+        retry_after=RETRY_SECONDS,
+    )
+
+
+def reported_too_often(record: TokenRecord, *, route: str) -> Response:
+    """For more reports of refused tokens than lead to mints."""
+    return problem(
+        "rate_limited",
+        detail=f"{record.name} was reported as refused more than once a minute or ten times an hour.",
+        help_text="If new tokens are refused too, look at the API and at the client's permissions.",
+        route=route,
+        retry_after=_REPORT_INTERVAL_SECONDS,
     )
 
 

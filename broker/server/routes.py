@@ -6,6 +6,8 @@ connections, bytes on the wire, how a token is minted.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections import Counter
 from collections.abc import Awaitable, Iterator, Mapping
@@ -20,15 +22,17 @@ from broker.ports import Clock, TokenReader
 from broker.server import problems
 from broker.server.answers import Want, json_response, record_members, records, token
 from broker.server.durations import seconds
-from broker.server.http import Request, Response
+from broker.server.http import Request, Response, Stream
 from broker.server.peer import AccessRule, Peer, may_read
 from broker.server.quick import QuickAnswers
 from broker.server.traffic import Traffic
+from broker.server.watch import Watchers
 
 LONGEST_WAIT_SECONDS: Final = 30.0
 MOST_WAITERS: Final = 100  # of one token; more are answered at once (R-139)
 
-_TOKEN = re.compile(r"/v1/tokens/([^/]+)(/renew)?", re.ASCII)
+_TOKEN = re.compile(r"/v1/tokens/([^/]+)(?:/(renew|reject))?", re.ASCII)
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _MAX_PARAMETERS = 16
 
 
@@ -50,6 +54,7 @@ class Routes:
     ) -> None:
         self.rules = rules
         self.quick = QuickAnswers(reader, clock)
+        self.watchers = Watchers(reader)
         self._reader = reader
         self._clock = clock
         self._traffic = traffic
@@ -61,18 +66,25 @@ class Routes:
         rule = self.rules.get(name)
         return rule is not None and may_read(peer, rule, own_uid=self._own_uid)
 
-    def respond(self, request: Request, peer: Peer) -> Response | Awaitable[Response]:
-        """The answer, or the promise of one where the caller agreed to wait. Raises nothing."""
+    def respond(self, request: Request, peer: Peer) -> Response | Stream | Awaitable[Response]:
+        """The answer, a stream, or the promise of an answer where the caller agreed to wait. Raises nothing."""
         if request.path in ("/v1/tokens", "/v1/status"):
             route = "list" if request.path == "/v1/tokens" else "status"
             if request.method != "GET":
                 return problems.method_not_allowed("GET", route=route)
             return records(self._reader, self._readable(peer), route=route)
+        if request.path == "/v1/watch":
+            if request.method != "GET":
+                return problems.method_not_allowed("GET", route="watch")
+            return Stream(
+                content_type="application/x-ndjson",
+                begin=lambda transport: self.watchers.add(transport, lambda name: self.allows(peer, name)),
+            )
         match = _TOKEN.fullmatch(request.path)
         if match is None:
             return problems.not_found()
-        name, renews = match[1], match[2] is not None
-        route, method = ("renew", "POST") if renews else ("get", "GET")
+        name, route = match[1], match[2] or "get"
+        method = "GET" if route == "get" else "POST"
         if request.method != method:
             return problems.method_not_allowed(method, route=route)
         if not self.allows(peer, name):
@@ -83,7 +95,9 @@ class Routes:
         except InvalidQuery as error:
             return problems.invalid_request(str(error), route=route)
         try:
-            return self._renew(name, want.wait) if renews else self._get(name, want, request)
+            if route == "reject":
+                return self._reject(name, request.body)
+            return self._renew(name, want.wait) if route == "renew" else self._get(name, want, request)
         except KeyError:
             return problems.denied(name, uid=peer.uid, route=route)  # left the configuration this instant
 
@@ -118,8 +132,10 @@ class Routes:
 
     def _cannot_serve(self, name: str, want: Want) -> Response:
         record = self._reader.record(name)
-        if self._token(name, replace(want, min_valid=0.0)) is not None:
-            return problems.unusable(record, "min_valid", route="get")
+        revision = self._reader.revision(name)
+        if revision is not None and self._token(name, replace(want, min_valid=0.0)) is not None:
+            left = math.floor(revision.token.remaining_seconds(self._clock.now()))
+            return problems.lives_too_short(record, left, want.min_valid)
         return problems.unusable(record, unusable_code(record), route="get")
 
     def _token(self, name: str, want: Want) -> Response | None:
@@ -145,6 +161,20 @@ class Routes:
             return problems.not_found()
         return json_response(record_members(record), route="renew") if done else _accepted(record, outcome)
 
+    def _reject(self, name: str, body: bytes) -> Response:
+        try:
+            fingerprint, requested_at = _report(body)
+        except InvalidQuery as error:
+            return problems.invalid_request(str(error), route="reject")
+        outcome = self._reader.reject(name, fingerprint=fingerprint, requested_at=requested_at)
+        record = self._reader.record(name)
+        if outcome == "rate_limited":
+            return problems.reported_too_often(record, route="reject")
+        if outcome == "started":
+            document = {"outcome": outcome, **record_members(record)}
+            return json_response(document, route="reject", status=202)
+        return json_response({"outcome": outcome}, route="reject")
+
     @contextmanager
     def _waiting(self, name: str) -> Iterator[None]:
         self._waiters[name] += 1
@@ -157,6 +187,21 @@ class Routes:
 def _accepted(record: TokenRecord, outcome: str) -> Response:
     """202: the mint was started, or is kept until a pause or back-off ends."""
     return json_response({"outcome": outcome, **record_members(record)}, route="renew", status=202)
+
+
+def _report(body: bytes) -> tuple[str, float | None]:
+    """Fingerprint and time of a report; unknown members are ignored."""
+    try:
+        found = json.loads(body)
+        fingerprint, requested_at = found["fingerprint"], found.get("requested_at")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise InvalidQuery('the body must be {"fingerprint": "...", "requested_at": SECONDS}') from None
+    if not isinstance(fingerprint, str) or not _FINGERPRINT.fullmatch(fingerprint):
+        raise InvalidQuery("fingerprint must be the first 16 hex digits of the SHA-256 of the token")
+    is_number = isinstance(requested_at, int | float) and not isinstance(requested_at, bool)
+    if requested_at is not None and (not is_number or not math.isfinite(requested_at)):
+        raise InvalidQuery("requested_at must be Unix seconds")
+    return fingerprint, requested_at
 
 
 def _want(request: Request) -> Want:

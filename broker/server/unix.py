@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from broker.events import LifeCycle
+from broker.events import Event, LifeCycle
 from broker.ports import Clock, Observer, TokenReader
 from broker.server import problems
 from broker.server.connection import Connection, Patience
 from broker.server.credentials import CredentialDesk, claim
-from broker.server.http import Request, Response
+from broker.server.http import Request, Response, Stream
 from broker.server.listener import Listener
 from broker.server.peer import AccessRule, Peer, overflow_ids, read_peer
 from broker.server.routes import Routes
@@ -99,6 +99,7 @@ class UnixServer:
         if self._file is not None:
             self._file.close()
         self._desk.close()
+        self._routes.watchers.stop()
         await self._listener.stop(grace_seconds=self._limits.stop_seconds)
         self._listener = None
         self.flush()
@@ -110,6 +111,10 @@ class UnixServer:
         for connection in self._listener.connections if self._listener else ():
             if isinstance(connection, _UnixConnection):
                 connection.readable.clear()
+
+    def observe(self, event: Event) -> None:
+        """Tell those who watch what happened to a token; implements `Observer` on the event loop."""
+        self._routes.watchers(event)
 
     def flush(self) -> None:
         """Tell the observer what was served up to now; without this it hears of it twice a second."""
@@ -203,7 +208,7 @@ class _UnixConnection(Connection):
         self.readable.add(name)
         return True
 
-    def respond(self, request: Request) -> Response | Awaitable[Response]:
+    def respond(self, request: Request) -> Response | Stream | Awaitable[Response]:
         return self._routes.respond(request, self.peer)
 
     def refuse(self, reason: str) -> Response:

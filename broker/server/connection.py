@@ -9,28 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Literal, cast
+from dataclasses import replace
+from typing import cast
 
 from broker.ports import Clock
 from broker.server.http import HEAD_END, LINE_END, BadRequest, Request, Response, Stream, parse_head
-
-Phase = Literal["idle", "receiving", "answering", "sending", "streaming", "closing"]
+from broker.server.patience import Patience, Phase
 
 _REQUESTS_PER_TURN = 64  # then the other connections get theirs
 _SEND_BYTES = 65_536  # pipelined answers are joined up to here
 _UNREAD_BYTES = 16_384  # more while an answer is on its way: the kernel keeps it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """What one connection may use; R-136."""
-
-    head_bytes: int = 4096
-    body_bytes: int = 4096
-    receive_seconds: float = 2.0
-    idle_seconds: float = 30.0
-    send_seconds: float = 5.0
 
 
 class Connection(asyncio.Protocol):
@@ -150,15 +138,7 @@ class Connection(asyncio.Protocol):
         if self.active:
             self.active = False
             self._since = now
-        allowed = {
-            "idle": self._patience.idle_seconds,
-            "receiving": self._patience.receive_seconds,
-            "answering": float("inf"),
-            "sending": self._patience.send_seconds,
-            "streaming": float("inf"),
-            "closing": self._patience.send_seconds,
-        }[self._phase]
-        if now - self._since > allowed:
+        if now - self._since > self._patience.seconds(self._phase):
             self.abort()
 
     def close(self) -> None:

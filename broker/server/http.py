@@ -66,7 +66,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """An answer without end, closed by whoever leaves first (RFC 9112 6.3); `begin` is given the transport to write to."""
+    """An answer that ends with the connection (RFC 9112 6.3); `begin` is given the transport to write to."""
 
     content_type: str
     begin: Callable[[asyncio.Transport], None]

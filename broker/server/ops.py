@@ -20,9 +20,10 @@ from broker.policy.readiness import Readiness
 from broker.ports import Clock, Observer, TokenReader
 from broker.server import page
 from broker.server.authority import is_ours
-from broker.server.connection import Connection, Patience
+from broker.server.connection import Connection
 from broker.server.http import Request, Response
 from broker.server.listener import BACKLOG, Listener
+from broker.server.patience import Patience
 from broker.server.socket_file import SocketFile, SocketInUse, bind
 
 KEY = "ops.listen"

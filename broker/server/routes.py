@@ -31,6 +31,7 @@ from broker.server.watch import Watchers
 LONGEST_WAIT_SECONDS: Final = 30.0
 MOST_WAITERS: Final = 100  # of one token; more are answered at once (R-139)
 
+_OF_ALL: Final = {"/v1/tokens": "list", "/v1/status": "status", "/v1/watch": "watch"}
 _TOKEN = re.compile(r"/v1/tokens/([^/]+)(?:/(renew|reject))?", re.ASCII)
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _MAX_PARAMETERS = 16
@@ -68,18 +69,9 @@ class Routes:
 
     def respond(self, request: Request, peer: Peer) -> Response | Stream | Awaitable[Response]:
         """The answer, a stream, or the promise of an answer where the caller agreed to wait. Raises nothing."""
-        if request.path in ("/v1/tokens", "/v1/status"):
-            route = "list" if request.path == "/v1/tokens" else "status"
-            if request.method != "GET":
-                return problems.method_not_allowed("GET", route=route)
-            return records(self._reader, self._readable(peer), route=route)
-        if request.path == "/v1/watch":
-            if request.method != "GET":
-                return problems.method_not_allowed("GET", route="watch")
-            return Stream(
-                content_type="application/x-ndjson",
-                begin=lambda transport: self.watchers.add(transport, lambda name: self.allows(peer, name)),
-            )
+        of_all = _OF_ALL.get(request.path)
+        if of_all is not None:
+            return self._of_all(of_all, request, peer)
         match = _TOKEN.fullmatch(request.path)
         if match is None:
             return problems.not_found()
@@ -100,6 +92,16 @@ class Routes:
             return self._renew(name, want.wait) if route == "renew" else self._get(name, want, request)
         except KeyError:
             return problems.denied(name, uid=peer.uid, route=route)  # left the configuration this instant
+
+    def _of_all(self, route: str, request: Request, peer: Peer) -> Response | Stream:
+        if request.method != "GET":
+            return problems.method_not_allowed("GET", route=route)
+        if route == "watch":
+            return Stream(
+                content_type="application/x-ndjson",
+                begin=lambda transport: self.watchers.add(transport, lambda name: self.allows(peer, name)),
+            )
+        return records(self._reader, self._readable(peer), route=route)
 
     async def usable(self, name: str, want: Want) -> None:
         """Wait until the token can be had or the time is over; KeyError if it leaves the configuration."""

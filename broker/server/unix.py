@@ -19,10 +19,11 @@ from typing import Any
 from broker.events import Event, LifeCycle
 from broker.ports import Clock, Observer, TokenReader
 from broker.server import problems
-from broker.server.connection import Connection, Patience
+from broker.server.connection import Connection
 from broker.server.credentials import CredentialDesk, claim
 from broker.server.http import Request, Response, Stream
 from broker.server.listener import Listener
+from broker.server.patience import Patience
 from broker.server.peer import AccessRule, Peer, overflow_ids, read_peer
 from broker.server.routes import Routes
 from broker.server.socket_file import SocketFile, bind

@@ -1,7 +1,7 @@
 """`GET /v1/watch`: a JSON line for each change of state or revision, to everybody who watches.
 
-Owns: who watches and how far behind they may be. An observer: what happens is told as it happens, and nothing is kept for
-a watcher that does not read. Refuses to know: rights (a function comes in), connections beyond their transport.
+Owns: who watches and how far behind they may be. An observer: what happens is told as it happens, and nothing is kept
+for a watcher that does not read. Refuses to know: rights (a function comes in), connections beyond their transport.
 """
 
 from __future__ import annotations

@@ -87,12 +87,13 @@ def test_report_about_the_current_token_leads_to_one_mint(daemon: Daemon, server
     )
     status, answer = report(daemon, {"fingerprint": fingerprint(daemon)})
     assert (status, answer["code"]) == (429, "rate_limited")
-    for wrong in (
+    bodies: tuple[object, ...] = (
         [],
         {"fingerprint": 1},
         {"fingerprint": "S3CR3T-x"},
         {"fingerprint": first, "requested_at": "x"},
-    ):
+    )
+    for wrong in bodies:
         status, answer = report(daemon, wrong)
         assert (status, answer["code"]) == (400, "invalid_request")
         assert "S3CR3T" not in str(answer)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from broker.events import LifeCycle, SocketServed
-from broker.server.connection import Patience
+from broker.server.patience import Patience
 from broker.server.unix import SocketLimits
 from tests.server.conftest import Serve, Served
 from tests.server.running import ANOTHER_UID, Client, as_stranger, needs_root, request

@@ -12,8 +12,8 @@ import pytest
 
 from broker.errors import ConfigError
 from broker.policy.readiness import Readiness
-from broker.server.connection import Patience
 from broker.server.ops import OpsLimits, OpsServer
+from broker.server.patience import Patience
 from tests.server.fakes import FakeReader, ManualClock, Observed
 from tests.server.running import Answer, Client, Loop, request, running_loop
 from tests.waiting import eventually

@@ -150,5 +150,20 @@ class AnyHistory(RuleBasedStateMachine):
             assert due == self.now
 
 
+def test_server_that_fails_in_ever_new_ways_ends_in_the_slow_lane() -> None:
+    """R-052: found by the simulation: alternating classes of errors kept a token in the fast lane for ever."""
+    now = Moment(1_700_000_000.0, 10.0)
+    life = lives.Life(renew_at=0.5, min_lifetime_seconds=60.0)
+    classes: tuple[ErrorClass, ...] = ("transient", "protocol")
+    delays = []
+    for number in range(12):
+        failure = lives.Failure(error_class=classes[number % 2], condition="unreachable", message="a reason")
+        step = lives.step(life, lives.AttemptFailed(failure=failure, draw=0.5), now)
+        life = step.life
+        delays += [effect.seconds for effect in step.effects if isinstance(effect, lives.BackOff)]
+    assert max(delays[:8]) < 60
+    assert delays[8:] == [300.0] * 4
+
+
 TestAnyHistory = AnyHistory.TestCase
 TestAnyHistory.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)

@@ -23,6 +23,13 @@ def test_combination_by_chance(seed: int) -> None:
     assert [] == list(map(str, result.violations))
 
 
+@pytest.mark.parametrize("seed", [1000])
+def test_seeds_that_once_failed(seed: int) -> None:
+    """1000: a wait of the gate that rounding made invisible to the clock became a loop without sleep."""
+    result = simulate(seed, days=2, tokens=3)
+    assert [] == list(map(str, result.violations))
+
+
 def test_seed_is_a_trace() -> None:
     """The same seed is the same history, so that a failing one can be replayed."""
     first, second = (simulate(7, days=0.5, tokens=2, script="F-05").history for _ in range(2))

@@ -18,6 +18,7 @@ from broker.options import SecretRef
 from broker.policy import rotation
 from broker.ports import Clock
 
+REJECTED_REMEMBERED = 8
 CONTROL_CHARACTERS = frozenset(map(chr, (*range(0x20), 0x7F)))
 
 
@@ -53,6 +54,7 @@ class CredentialSource:
         self._good: dict[SecretRef, Credentials] = {}
         self._versions = {ref: rotation.Versions() for ref in client_secrets}
         self._winner = client_secrets[0]
+        self._rejected: list[Client] = []
         self.attempted: Client | None = None
         """What the last attempt to mint authenticated with, under way or over."""
 
@@ -92,8 +94,14 @@ class CredentialSource:
                 return True
         return False
 
+    def lost(self, client: Client) -> None:
+        """The authorization server rejected this one."""
+        if client not in self._rejected:
+            self._rejected = [*self._rejected, client][-REJECTED_REMEMBERED:]
+
     def won(self, credentials: Credentials) -> None:
         """These were accepted: they are tried first from now on."""
+        self._rejected = [client for client in self._rejected if client != credentials.client]
         for ref, good in self._good.items():
             if good.client == credentials.client:
                 self._winner = ref
@@ -114,7 +122,12 @@ class CredentialSource:
         good = self._good.get(secret)
         if good is not None and read.version is not None:
             now = self._clock.now().boot
-            self._versions[secret], is_stale = rotation.judge(self._versions[secret], read.version, now)
+            self._versions[secret], is_stale = rotation.judge(
+                self._versions[secret],
+                read.version,
+                now,
+                is_refuted=read.client in self._rejected and good.client not in self._rejected,
+            )
             if is_stale:
                 return good
         elif read.version is not None:

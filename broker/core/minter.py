@@ -20,6 +20,7 @@ from broker.oauth import profiles, token_endpoint
 from broker.policy import rotation
 from broker.ports import Clock
 
+BETWEEN_REQUESTS_SECONDS = 0.1
 BETWEEN_SECRETS_SECONDS = 1.0
 """After a second rejection in a row the third secret waits a little (R-053)."""
 
@@ -53,6 +54,7 @@ class Minter:
         self._default_lifetime_seconds = default_lifetime_seconds
         self._client_auth = client_auth
         self._clock = clock
+        self._asked_at = float("-inf")
 
     async def attempt(self, *, is_retry: bool, remaining_seconds: float) -> Minted:
         """One attempt. Raises BrokerError: anything of the secret backend, the metadata, the transport or the answer.
@@ -67,7 +69,14 @@ class Minter:
             tried.append(credentials.client)
             self.credentials.attempted = credentials.client
             async with slot(is_retry=is_retry, remaining_seconds=remaining_seconds):
-                minted = await self._exchange(credentials)
+                # However quick server and backend are (R-053).
+                await nap_until(self._asked_at + BETWEEN_REQUESTS_SECONDS, self._clock)
+                self._asked_at = self._clock.now().boot
+                try:
+                    minted = await self._exchange(credentials)
+                except CredentialRejected:
+                    self.credentials.lost(credentials.client)
+                    raise
             self.credentials.won(credentials)
             return minted
 

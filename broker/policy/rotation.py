@@ -50,14 +50,17 @@ class Versions:
     doubted_since: float = 0.0
 
 
-def judge(versions: Versions, seen: str, now: float) -> tuple[Versions, bool]:
+def judge(versions: Versions, seen: str, now: float, *, is_refuted: bool = False) -> tuple[Versions, bool]:
     """What a read version means, and whether the read is stale (R-078).
 
     A version that was superseded before is what a lagging replica answers: it is not used, unless three reads over a
-    minute say the same, which is an operator's rollback.
+    minute say the same, which is an operator's rollback. Nobody rolls back to a secret that the authorization server
+    has rejected while the current one works (`is_refuted`): that is a replica, however often it says so.
     """
     if seen == versions.current:
         return Versions(current=seen, superseded=versions.superseded), False
+    if seen in versions.superseded and is_refuted:
+        return versions, True
     if seen in versions.superseded:
         again = versions.doubted == seen
         doubts = versions.doubts + 1 if again else 1

@@ -321,3 +321,44 @@ def test_rotation_that_a_renewal_finds_first_is_minted_with_once() -> None:
         assert world.token_value(place) == "token-2-S3CR3T"
 
     run_virtually(scenario)
+
+
+def test_replica_that_mostly_lags_does_not_bring_a_rejected_secret_back() -> None:
+    """F-21, R-078: found by the simulation: three stale reads in a row looked like a rollback to a dead secret."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start(poll_seconds=10.0)
+        await world.until(5)
+        old = world.backend.read("client", timeout_seconds=1)
+        world.server.secret = "S3CR3T-second"
+        world.store.renew("deploy")
+        await world.until(8)
+        assert place.token.record().condition == "awaiting_secret"
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+        await world.until(60)
+        assert world.token_value(place) == "token-2-S3CR3T"
+        world.backend.restore("client", old)
+        await world.until(600)
+        world.store.renew("deploy")
+        await world.until(605)
+        assert world.token_value(place) == "token-3-S3CR3T"
+        assert place.token.record().condition == "ok"
+
+    run_virtually(scenario)
+
+
+def test_two_requests_are_a_tenth_of_a_second_apart_however_quick_everybody_is() -> None:
+    """R-053: found by the simulation: the immediate try of a changed secret followed after a few milliseconds."""
+
+    async def scenario() -> None:
+        world = World()
+        world.server.latency_seconds = 0.001
+        world.backend.put("next", {"id": "deploy", "secret": "S3CR3T-second"})
+        world.server.secret = "S3CR3T-second"
+        world.start(secret_paths=("client", "next"))
+        await world.until(5)
+        first, second = world.request_times
+        assert second - first >= 0.1 - 1e-6
+
+    run_virtually(scenario)

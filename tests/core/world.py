@@ -55,6 +55,7 @@ class MemoryServer:
     secret: str = FIRST_SECRET
     lifetime_seconds: int = LIFETIME_SECONDS
     fault: Answer | None = None
+    latency_seconds: float = 0.05
     requests_at: list[float] = field(default_factory=list)
     tokens: int = 0
 
@@ -66,7 +67,7 @@ class MemoryServer:
         max_body_bytes: int,
     ) -> HttpResponse:
         self.requests_at.append(self.now())
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(self.latency_seconds)
         if self.fault is not None:
             return self.fault(request)
         form = parse_qs(request.body.decode())

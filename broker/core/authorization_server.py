@@ -15,6 +15,7 @@ from broker.events import ClockSkewMeasured
 from broker.model import AuthorizationServerMetadata, HttpRequest, HttpResponse
 from broker.oauth import metadata as documents
 from broker.oauth.clock_skew import clock_skew_seconds
+from broker.policy import retry
 from broker.ports import Clock, HttpTransport, Observer
 
 DISCOVERY_SECONDS = 10.0
@@ -60,7 +61,7 @@ class AuthorizationServer:
         self._fresh_until = 0.0
         self._refetched_at = float("-inf")
 
-    async def metadata(self) -> AuthorizationServerMetadata:
+    async def metadata(self, *, remaining_seconds: float) -> AuthorizationServerMetadata:
         """The metadata in force. Raises BrokerError if there never was one that could be used."""
         if self.settings.token_endpoint is not None:
             return AuthorizationServerMetadata(
@@ -69,7 +70,7 @@ class AuthorizationServer:
         async with self._fetching:
             if self._metadata is None or self._clock.now().boot >= self._fresh_until:
                 try:
-                    self._metadata = await self._fetch()
+                    self._metadata = await self._fetch(remaining_seconds)
                 except BrokerError:
                     if self._metadata is None:
                         raise
@@ -83,9 +84,10 @@ class AuthorizationServer:
             self._refetched_at = now
             self._fresh_until = 0.0
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """One trip to the token endpoint. Raises TransportError, ProtocolError."""
-        response = await self._transport.send(request, total_seconds=TOKEN_SECONDS, max_body_bytes=BODY_BYTES)
+    async def send(self, request: HttpRequest, *, remaining_seconds: float) -> HttpResponse:
+        """One trip to the token endpoint, for a token with that much life left. TransportError, ProtocolError."""
+        patience = retry.patience_seconds(TOKEN_SECONDS, remaining_seconds=remaining_seconds)
+        response = await self._transport.send(request, total_seconds=patience, max_body_bytes=BODY_BYTES)
         skew = clock_skew_seconds(response, wall_now=self._clock.now().wall)
         if skew is not None:
             self._observer(ClockSkewMeasured(authorization_server=self.settings.name, seconds=skew))
@@ -95,14 +97,13 @@ class AuthorizationServer:
         """Close the connections."""
         await self._transport.close()
 
-    async def _fetch(self) -> AuthorizationServerMetadata:
+    async def _fetch(self, remaining_seconds: float) -> AuthorizationServerMetadata:
         url = self.settings.discovery_url
         if url is None:
             raise ValueError(f"authorization server {self.settings.name} has neither endpoint nor discovery")
         request = HttpRequest(method="GET", url=url, headers={"accept": "application/json"})
-        response = await self._transport.send(
-            request, total_seconds=DISCOVERY_SECONDS, max_body_bytes=BODY_BYTES
-        )
+        patience = retry.patience_seconds(DISCOVERY_SECONDS, remaining_seconds=remaining_seconds)
+        response = await self._transport.send(request, total_seconds=patience, max_body_bytes=BODY_BYTES)
         found = documents.parse(
             response,
             issuer=self.settings.issuer,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from broker.core.backend_client import BackendClient
 from broker.errors import BrokerError, SecretBackendError, SecretMalformed
@@ -107,6 +108,13 @@ class CredentialSource:
                 self._winner = ref
                 return
 
+    def _one_rejected(self, seen: Client, current: Client) -> Literal["neither", "seen", "current"]:
+        """Which of two the authorization server rejected, where it was only one of them."""
+        seen_rejected, current_rejected = seen in self._rejected, current in self._rejected
+        if seen_rejected == current_rejected:
+            return "neither"
+        return "seen" if seen_rejected else "current"
+
     def _in_order(self) -> list[SecretRef]:
         return [self._winner, *(ref for ref in self._refs if ref != self._winner)]
 
@@ -126,7 +134,7 @@ class CredentialSource:
                 self._versions[secret],
                 read.version,
                 now,
-                is_refuted=read.client in self._rejected and good.client not in self._rejected,
+                rejected=self._one_rejected(read.client, good.client),
             )
             if is_stale:
                 return good

@@ -73,7 +73,7 @@ class Minter:
                 await nap_until(self._asked_at + BETWEEN_REQUESTS_SECONDS, self._clock)
                 self._asked_at = self._clock.now().boot
                 try:
-                    minted = await self._exchange(credentials)
+                    minted = await self._exchange(credentials, remaining_seconds)
                 except CredentialRejected:
                     self.credentials.lost(credentials.client)
                     raise
@@ -104,8 +104,8 @@ class Minter:
             )
         return await exchange(next(found for found in again if found.client == changed[0]))
 
-    async def _exchange(self, credentials: Credentials) -> Minted:
-        metadata = await self.server.metadata()
+    async def _exchange(self, credentials: Credentials, remaining_seconds: float) -> Minted:
+        metadata = await self.server.metadata(remaining_seconds=remaining_seconds)
         settings = self.server.settings
         method = profiles.auth_method(settings.token_endpoint_auth_method, settings.profile, metadata)
         request = token_endpoint.build_request(
@@ -114,7 +114,7 @@ class Minter:
             authentication=self._client_auth(method)(credentials.client),
         )
         issued = self._clock.now()
-        response = await self.server.send(request)
+        response = await self.server.send(request, remaining_seconds=remaining_seconds)
         try:
             token = token_endpoint.parse_answer(
                 response,

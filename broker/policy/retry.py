@@ -22,6 +22,7 @@ THROTTLED_FLOOR_SECONDS = 1.0
 THROTTLED_CAP_SECONDS = 900.0
 THROTTLED_SPREAD_SECONDS = 5.0
 FLOOR_SECONDS = 1.0
+PATIENCE_FLOOR_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,13 @@ def next_attempt(
     if remaining_seconds > 0:
         delay = min(delay, max(FLOOR_SECONDS, remaining_seconds / 4))
     return RetryDecision(delay, reason)
+
+
+def patience_seconds(limit_seconds: float, *, remaining_seconds: float) -> float:
+    """How long to wait for an answer: with a valid token a quarter of its life, so one lost answer is no expiry."""
+    if remaining_seconds <= 0:
+        return limit_seconds
+    return min(limit_seconds, max(PATIENCE_FLOOR_SECONDS, remaining_seconds / 4))
 
 
 def publication_delay(failures: int, draw: float) -> float:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from broker.errors import Condition
 from broker.model import Client
@@ -50,18 +51,20 @@ class Versions:
     doubted_since: float = 0.0
 
 
-def judge(versions: Versions, seen: str, now: float, *, is_refuted: bool = False) -> tuple[Versions, bool]:
+def judge(
+    versions: Versions, seen: str, now: float, *, rejected: Literal["neither", "seen", "current"] = "neither"
+) -> tuple[Versions, bool]:
     """What a read version means, and whether the read is stale (R-078).
 
     A version that was superseded before is what a lagging replica answers: it is not used, unless three reads over a
-    minute say the same, which is an operator's rollback. Nobody rolls back to a secret that the authorization server
-    has rejected while the current one works (`is_refuted`): that is a replica, however often it says so.
+    minute say the same, which is an operator's rollback. The authorization server knows better: nobody rolls back to a
+    secret that it rejected while the current one works, and if it rejected the current one alone, the other is right.
     """
     if seen == versions.current:
         return Versions(current=seen, superseded=versions.superseded), False
-    if seen in versions.superseded and is_refuted:
+    if seen in versions.superseded and rejected == "seen":
         return versions, True
-    if seen in versions.superseded:
+    if seen in versions.superseded and rejected == "neither":
         again = versions.doubted == seen
         doubts = versions.doubts + 1 if again else 1
         since = versions.doubted_since if again else now

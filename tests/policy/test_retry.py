@@ -74,3 +74,12 @@ def test_fast_lane_ends_after_eight_failures() -> None:
         "transient", failures=8, remaining_seconds=0, retry_after_seconds=None, draw=0.999
     )
     assert fast.delay_seconds < 60.0
+
+
+@given(st.floats(-1e6, 1e6))
+def test_one_lost_answer_does_not_cost_a_token_its_life(remaining: float) -> None:
+    """F-02: found with a server that hangs once: the wait for an answer ends with most of the life left."""
+    patience = retry.patience_seconds(30.0, remaining_seconds=remaining)
+    assert 5.0 <= patience <= 30.0
+    if remaining > 20:
+        assert patience <= remaining / 4

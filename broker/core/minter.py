@@ -69,9 +69,6 @@ class Minter:
             tried.append(credentials.client)
             self.credentials.attempted = credentials.client
             async with slot(is_retry=is_retry, remaining_seconds=remaining_seconds):
-                # However quick server and backend are.
-                await nap_until(self._asked_at + BETWEEN_REQUESTS_SECONDS, self._clock)
-                self._asked_at = self._clock.now().boot
                 try:
                     minted = await self._exchange(credentials, remaining_seconds)
                 except CredentialRejected:
@@ -113,7 +110,10 @@ class Minter:
             request=self._request,
             authentication=self._client_auth(method)(credentials.client),
         )
+        # However quick server and backend are.
+        await nap_until(self._asked_at + BETWEEN_REQUESTS_SECONDS, self._clock)
         issued = self._clock.now()
+        self._asked_at = issued.boot
         response = await self.server.send(request, remaining_seconds=remaining_seconds)
         try:
             token = token_endpoint.parse_answer(

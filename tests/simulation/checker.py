@@ -1,209 +1,179 @@
-"""Judges a history against the invariants (docs/requirements.md, I1 to I8). Shares no code with the broker.
+"""Judges a history against the invariants I1 to I8 of docs/requirements.md. Shares no code with the broker.
 
-Owns: what is right. Refuses to know: how the broker works; a violation is a line that names the invariant, the token
-and the time.
+Owns: what concerns the whole process; one token's reads and requests have judges of their own. Refuses to know: how the
+broker works. Looks at each record once and keeps no history, so that it can watch for years.
 """
 
 from __future__ import annotations
 
-import itertools
-from bisect import bisect_right
-from collections import defaultdict
+import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.simulation.history import Asked, History, Minted, Read
+from tests.simulation.excuses import Excuses
+from tests.simulation.history import Record
+from tests.simulation.read_judge import ReadJudge
+from tests.simulation.request_judge import RequestJudge
+from tests.simulation.sight import EARLIEST_FRACTION, LATEST_FRACTION, Report, Sight
 
-MARGIN_SECONDS = 5.0
-MARGIN_FRACTION = 0.1
-SETTLE_SECONDS = 3.0
-"""From the answer of the server to the last reader: a few scheduling turns."""
-LOST_AT_KILL_SECONDS = 40.0
-"""What a kill may cost, and how long the process is down at most."""
-CONVERGE_SECONDS = 16 * 60.0
-REQUESTS_PER_HOUR = 130.0
+MOST_AT_ONCE = 4
+"""`max_concurrent_mints` of one authorization server, unless configured."""
+STOP_SECONDS = 5.0
+FEWEST_FRACTIONS = 12
+MANY_DEVIATIONS = 5.0
+MOST_OF_A_KIND = 3
+"""The same invariant broken a thousand times says no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken promise."""
+    """One broken promise; `at` on the boot clock."""
 
     invariant: str
-    name: str
+    token: str
     at: float
     what: str
 
     def __str__(self) -> str:
-        return f"{self.invariant} {self.name} at {self.at:.3f}: {self.what}"
+        return f"{self.invariant} {self.token} at {self.at:.3f}: {self.what}"
 
 
-def check(history: History) -> list[Violation]:
-    """Every violation, in no order."""
-    found: list[Violation] = []
-    for name in history.names:
-        minted = [each for each in history.minted if each.name == name]
-        asked = [each for each in history.asked if each.name == name]
-        reads = [each for each in history.reads if each.name == name]
-        found += _never_expired_or_foreign(name, minted, reads)
-        found += _never_withdrawn(history, name, minted, reads)
-        found += _one_flight(name, asked)
-        found += _gaps(history, name, asked)
-        found += _expiry_never_decreases(name, minted, reads)
-        found += _planned_once(history, name)
-    found += _converged(history)
-    found += _silent(history)
-    found += _bounded(history)
-    return found
+class Checker:
+    """Sees records in their order, and holds what is wrong with them."""
 
+    def __init__(self, names: Iterable[str], *, marker: str, removed_on_expiry: Iterable[str] = ()) -> None:
+        self.violations: list[Violation] = []
+        self._marker = marker
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._at_once: dict[str, set[int]] = {}
+        self._paused_until: dict[str, float] = {}
+        removed = set(removed_on_expiry)
+        self._excuses = {name: Excuses() for name in names}
+        self._reads: dict[str, ReadJudge] = {}
+        self._requests: dict[str, RequestJudge] = {}
+        for name, excuses in self._excuses.items():
+            sight = Sight(excuses=excuses, report=self._reporter(name))
+            self._reads[name] = ReadJudge(sight, removed_on_expiry=name in removed)
+            self._requests[name] = RequestJudge(sight)
 
-def usable(token: Minted) -> float:
-    """When the broker stops serving this token: short of the end by 5 s or a tenth."""
-    life = token.ends - token.at
-    return token.ends - min(MARGIN_SECONDS, MARGIN_FRACTION * life)
+    def see(self, record: Record) -> None:
+        """Judge one more record."""
+        getattr(self, f"_{record['kind']}")(record)
 
+    def _reporter(self, name: str) -> Report:
+        def report(invariant: str, at: float, what: str) -> None:
+            self._report(invariant, name, at, what)
 
-def _never_expired_or_foreign(name: str, minted: list[Minted], reads: list[Read]) -> list[Violation]:
-    """I1: what is read was minted for that name; the socket never serves an expired one."""
-    by_token = {each.token: each for each in minted}
-    found = []
-    for read in reads:
-        if read.token is None:
-            continue
-        token = by_token.get(read.token)
-        if token is None:
-            found.append(
-                Violation("I1", name, read.at, f"{read.where} has a token that was never minted for it")
+        return report
+
+    def _report(self, invariant: str, name: str, at: float, what: str) -> None:
+        self._counts[invariant, name] += 1
+        if self._counts[invariant, name] <= MOST_OF_A_KIND:
+            self.violations.append(Violation(invariant, name, at, what))
+
+    def _start(self, record: Record) -> None:
+        for name, excuses in self._excuses.items():
+            excuses.started(record["boot"])
+            self._reads[name].started(record)
+            self._requests[name].started()
+
+    def _stop(self, record: Record) -> None:
+        if record["seconds"] > STOP_SECONDS:
+            self._report("R-147", "-", record["boot"], f"stopping took {record['seconds']:.1f} s")
+        for judge in self._reads.values():
+            judge.stopped(record)
+
+    def _reload(self, record: Record) -> None:
+        for name, judge in self._requests.items():
+            judge.reloaded(identity_changed=name in record["changed"])
+        for name in record["changed"]:
+            self._reads[name].identity_changed()
+
+    def _fault(self, record: Record) -> None:
+        for name in record["tokens"]:
+            self._requests[name].fault()
+            self._excuses[name].fault(record)
+
+    def _secret(self, record: Record) -> None:
+        self._reads[record["token"]].secret_moved()
+        self._requests[record["token"]].secret(record)
+
+    def _wish(self, record: Record) -> None:
+        self._requests[record["token"]].wish(record)
+
+    def _ask(self, record: Record) -> None:
+        server, now = record["server"], record["boot"]
+        at_once = self._at_once.setdefault(server, set())
+        at_once.add(record["id"])
+        if len(at_once) > MOST_AT_ONCE:
+            self._report("R-034", server, now, f"{len(at_once)} requests at once")
+        if now < self._paused_until.get(server, 0.0) - 1e-6:
+            left = self._paused_until[server] - now
+            self._report("R-055", server, now, f"a request {left:.1f} s before the end of a pause")
+        self._requests[record["token"]].ask(record)
+
+    def _answer(self, record: Record) -> None:
+        for at_once in self._at_once.values():
+            at_once.discard(record["id"])
+        if record["outcome"] == "throttled":
+            pause = min(max(record["retry_after"], 1.0), 900.0)
+            until = record["boot"] + pause
+            self._paused_until[record["server"]] = max(self._paused_until.get(record["server"], 0.0), until)
+        minted = self._requests[record["token"]].answer(record)
+        if minted is not None:
+            self._reads[record["token"]].minted(minted)
+
+    def _forged(self, record: Record) -> None:
+        self._reads[record["token"]].forged.add(record["value"])
+
+    def _read(self, record: Record) -> None:
+        self._reads[record["token"]].read(record)
+
+    def _stray(self, record: Record) -> None:
+        self._report("F-08", "-", record["boot"], f"a request to {record['url']}")
+
+    def _told(self, record: Record) -> None:
+        """I7, and R-179: nothing fails that nobody expected to fail."""
+        if self._marker in record["text"]:
+            where = record["text"].index(self._marker)
+            self._report(
+                "I7",
+                "-",
+                record["boot"],
+                f"a secret is told: {record['text'][max(0, where - 60) : where]!r}...",
             )
-        elif read.where == "socket" and read.at > token.ends:
-            found.append(Violation("I1", name, read.at, "the socket served an expired token"))
-    return found
+        if record["level"] == "error":
+            self._report("R-179", "-", record["boot"], record["text"][-600:])
+
+    def _end(self, record: Record) -> None:
+        """R-064: jitter drawn once is uniform over all renewals; drawn at each look it collapses to its early end."""
+        fractions: list[float] = []
+        for judge in self._requests.values():
+            judge.end(record["boot"])
+            fractions += judge.fractions
+        if len(fractions) < FEWEST_FRACTIONS:
+            return
+        mean, middle = sum(fractions) / len(fractions), (EARLIEST_FRACTION + LATEST_FRACTION) / 2
+        deviation = (LATEST_FRACTION - EARLIEST_FRACTION) / math.sqrt(12 * len(fractions))
+        if abs(mean - middle) > MANY_DEVIATIONS * deviation:
+            self._report(
+                "R-064",
+                "-",
+                record["boot"],
+                f"{len(fractions)} renewals at {mean:.1%} of the life on average",
+            )
 
 
-def _never_withdrawn(history: History, name: str, minted: list[Minted], reads: list[Read]) -> list[Violation]:
-    """I2: while some minted token is usable, readers find a usable one, and a file once written stays."""
-    found = []
-    file_seen = False
-    # The best that the broker was given, by the time it was given: later ends only.
-    times: list[float] = []
-    ends: list[float] = []
-    for token in minted:
-        best = max(usable(token), ends[-1] if ends else 0.0)
-        times.append(token.at + SETTLE_SECONDS)
-        ends.append(best)
-    by_token = {each.token: each for each in minted}
-    for read in reads:
-        began = max((start for start in history.starts if start <= read.at), default=0.0)
-        if read.where == "file":
-            if read.token is None and file_seen:
-                found.append(Violation("I2", name, read.at, "the file is missing"))
-            file_seen = file_seen or read.token is not None
-        index = bisect_right(times, read.at) - 1
-        if index < 0 or not _owed(history, read, minted[index], began):
-            continue
-        if read.at < ends[index] - 1.0:
-            held = by_token.get(read.token) if read.token is not None else None
-            if held is None or usable(held) < read.at - SETTLE_SECONDS:
-                what = f"{read.where} has no usable token, though one was minted that lives on"
-                found.append(Violation("I2", name, read.at, what))
-    return found
-
-
-def _owed(history: History, read: Read, token: Minted, began: float) -> bool:
-    """Whether this life of the process has been given the token: by the server, or by the cache of the life before.
-
-    A kill may cost what was minted right before it, and a restarted process needs a moment.
-    """
-    if token.at >= began:
-        return True
-    kept = history.is_cached and token.at < began - LOST_AT_KILL_SECONDS
-    return kept and read.at > began + SETTLE_SECONDS
-
-
-def _one_flight(name: str, asked: list[Asked]) -> list[Violation]:
-    """I3: at most one request for a token at a time."""
-    return [
-        Violation("I3", name, later.at, "a second request while one was in flight")
-        for earlier, later in itertools.pairwise(asked)
-        if later.at < earlier.until
-    ]
-
-
-def _gaps(history: History, name: str, asked: list[Asked]) -> list[Violation]:
-    """I4: requests are 100 ms apart, and a second after a failure but for one immediate try of another secret."""
-    found = []
-    immediate = 0
-    for earlier, later in itertools.pairwise(asked):
-        if any(earlier.until <= start <= later.at for start in history.starts):
-            continue
-        gap = later.at - earlier.until
-        failed = earlier.answer != "ok"
-        if failed and gap < 1.0 - 1e-6:
-            immediate += 1
-            other_secret = earlier.answer == "credential" and later.secret != earlier.secret
-            if not other_secret or immediate > 1:
-                found.append(Violation("I4", name, later.at, f"{gap * 1000:.0f} ms after a failure"))
-        else:
-            immediate = 0
-            if not failed and later.at - earlier.at < 0.1:
-                found.append(Violation("I4", name, later.at, "less than 100 ms after a mint"))
-    return found
-
-
-def _expiry_never_decreases(name: str, minted: list[Minted], reads: list[Read]) -> list[Violation]:
-    """I5: a token is followed by one that lives as long, unless another secret bought it."""
-    by_token = {each.token: each for each in minted}
-    found = []
-    held: Minted | None = None
-    for read in reads:
-        if read.where != "socket" or read.token is None or (token := by_token.get(read.token)) is None:
-            continue
-        if held is not None and token is not held:
-            shorter = usable(token) < usable(held) - 1.0 and usable(held) > read.at
-            if shorter and token.secret == held.secret:
-                found.append(Violation("I5", name, read.at, "a token was replaced by one that ends sooner"))
-        held = token
-    return found
-
-
-def _planned_once(history: History, name: str) -> list[Violation]:
-    """R-064: the renewal point is drawn once a mint, not at every look."""
-    plans = [at for at, token, _ in history.plans if token == name]
-    mints = sum(1 for each in history.asked if each.name == name and each.answer == "ok")
-    allowed = 3 * (mints + len(history.starts)) + 3
-    if len(plans) > allowed:
-        return [Violation("R-064", name, plans[-1], f"{len(plans)} plans for {mints} mints")]
-    return []
-
-
-def _converged(history: History) -> list[Violation]:
-    """I6: sixteen minutes after the last disturbance every reader finds a usable token."""
-    calm = max((each.end for each in history.disturbances), default=history.began) + CONVERGE_SECONDS
-    by_token = {each.token: each for each in history.minted}
-    found = []
-    for read in history.reads:
-        if read.at < calm or read.at < history.began + CONVERGE_SECONDS:
-            continue
-        token = by_token.get(read.token) if read.token is not None else None
-        if token is None or token.ends < read.at:
-            found.append(Violation("I6", read.name, read.at, f"{read.where} has not recovered"))
-    return found
-
-
-def _silent(history: History) -> list[Violation]:
-    """I7: nothing that is told holds a secret or a token."""
-    return [
-        Violation("I7", "-", history.ended, f"a secret in {text[:40]!r}")
-        for text in history.told
-        if history.marker in text
-    ]
-
-
-def _bounded(history: History) -> list[Violation]:
-    """I8: requests an hour stay bounded, whatever the server does."""
-    hours: dict[tuple[str, int], int] = defaultdict(int)
-    for each in history.asked:
-        hours[each.name, int(each.at // 3600)] += 1
-    return [
-        Violation("I8", name, hour * 3600.0, f"{count} requests in an hour")
-        for (name, hour), count in hours.items()
-        if count > REQUESTS_PER_HOUR
-    ]
+def check(
+    records: Iterable[Record],
+    names: Iterable[str],
+    *,
+    marker: str = "S3CR3T-",
+    removed_on_expiry: Iterable[str] = (),
+) -> list[Violation]:
+    """Every violation in a whole history."""
+    checker = Checker(names, marker=marker, removed_on_expiry=removed_on_expiry)
+    for record in records:
+        checker.see(record)
+    return checker.violations

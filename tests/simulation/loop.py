@@ -1,7 +1,7 @@
-"""An event loop without a selector, on time that only moves when nothing is left to do.
+"""An event loop without a selector, on time that moves only when nothing is left to do.
 
 Owns: virtual time. Refuses to know: what runs on it. asyncio's own loop does the scheduling; waiting for file
-descriptors is what is taken out, so a day of a broker's life takes as long as its callbacks.
+descriptors is what is taken out, so that a day of a broker's life takes as long as its callbacks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ from broker.model import Moment
 
 START_WALL = 1_700_000_000.0
 START_BOOT = 5_000.0
+
+
+MOST_TURNS = 100_000
+"""Of the loop at one instant; real work takes a few dozen."""
+
+
+class Standstill(RuntimeError):
+    """Time does not move any more."""
 
 
 class Time:
@@ -30,6 +38,10 @@ class Time:
     def boot(self) -> float:
         """The boot clock alone."""
         return self.loop + self._boot_offset
+
+    def hands(self) -> tuple[float, float, float]:
+        """Loop, boot and wall."""
+        return self.loop, self.loop + self._boot_offset, self.loop + self._wall_offset
 
     def suspend(self, seconds: float) -> None:
         """The machine sleeps: timers stand still."""
@@ -50,12 +62,19 @@ class _NoSelector:
 
     def __init__(self, time: Time) -> None:
         self._time = time
+        self._turns = 0
 
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
-            raise RuntimeError("nothing is scheduled: everything waits for something that cannot happen")
+            raise Standstill("everything waits for something that cannot happen")
+        self._turns += 1
         if timeout > 0:
+            before = self._time.loop
             self._time.loop += timeout
+            if self._time.loop > before:
+                self._turns = 0
+        if self._turns > MOST_TURNS:
+            raise Standstill("somebody loops without sleeping, or sleeps for less than the clock can show")
         return []
 
 

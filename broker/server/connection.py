@@ -1,6 +1,6 @@
-"""One HTTP/1.1 connection: framing, order, and the patience we have with a peer.
+"""One HTTP/1.1 connection: order, and the patience we have with a peer.
 
-Owns: cutting heads out of the stream, pipelining answered in order, keep-alive, back-pressure and deadlines.
+Owns: pipelining answered in order, keep-alive, streams, back-pressure and deadlines.
 Refuses to know: routes, tokens, who the peer is. Deadlines are checked by the listener's sweep, so that a
 request sets no timer.
 """
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import cast
 
 from broker.ports import Clock
-from broker.server.http import HEAD_END, LINE_END, BadRequest, Request, Response, Stream, parse_head
+from broker.server.framing import Framing, Refused
+from broker.server.http import BadRequest, Request, Response, Stream
 from broker.server.patience import Patience, Phase
 
 _REQUESTS_PER_TURN = 64  # then the other connections get theirs
@@ -27,21 +27,21 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_answering",
         "_blocked",
-        "_body",
-        "_body_left",
         "_buffer",
         "_clock",
         "_eof",
+        "_framing",
         "_loop",
         "_lost",
         "_patience",
         "_phase",
         "_reading",
-        "_request",
         "_since",
+        "_stream",
         "_transport",
         "_turn",
         "active",
+        "descriptor",
         "made",
         "open",
     )
@@ -53,6 +53,8 @@ class Connection(asyncio.Protocol):
         """Set by whoever answers out of band; the next sweep takes it as a sign of life."""
         self.made = False
         """Whether the event loop has handed over a transport, and will tell of its end."""
+        self.descriptor = -1
+        """The socket's number, set by the listener."""
         self._clock = clock
         self._patience = patience
         self._lost = lost
@@ -60,9 +62,8 @@ class Connection(asyncio.Protocol):
         self._since = self._loop.time()
         self._phase: Phase = "idle"
         self._buffer = b""
-        self._request: Request | None = None
-        self._body = b""
-        self._body_left = 0
+        self._framing = Framing(patience, self.judge)
+        self._stream: Stream | None = None
         self._answering: asyncio.Task[None] | None = None
         self._turn: asyncio.Handle | None = None
         self._blocked = False
@@ -71,16 +72,23 @@ class Connection(asyncio.Protocol):
 
     # What a subclass says
 
-    def respond(self, request: Request) -> Response | Stream | Awaitable[Response]:
-        """The answer, a stream that takes the connection over, or the promise of an answer. Raises nothing."""
+    def respond(self, request: Request) -> Response | Awaitable[Response]:
+        """The answer, or the promise of one. Raises nothing."""
         raise NotImplementedError
 
     def refuse(self, reason: str) -> Response:
         """The answer to what is not a request."""
         raise NotImplementedError
 
+    def judge(self, request: Request) -> Response | None:  # noqa: ARG002 - for subclasses
+        """A refusal that needs no body, before the body has come; it ends the connection."""
+        return None
+
     def served(self, response: Response, *, seconds: float) -> None:
         """Called for each answer, with the time it took."""
+
+    def broken(self) -> None:
+        """Called when the peer was gone before it had read what was sent, or without reading."""
 
     # What the event loop says
 
@@ -96,8 +104,8 @@ class Connection(asyncio.Protocol):
 
     def receive(self, data: bytes) -> None:
         """Take what came in and answer all of it that can be answered."""
-        if self._phase == "streaming":
-            return
+        if self._stream is not None:
+            return  # nothing that follows is ever answered
         self._buffer = self._buffer + data if self._buffer else data
         if self._answering is None and self._turn is None and not self._blocked:
             self._advance()
@@ -111,20 +119,24 @@ class Connection(asyncio.Protocol):
         return self._answering is not None or self._turn is not None or self._blocked
 
     def pause_writing(self) -> None:
-        if self._phase == "streaming":
-            return
         self._blocked = True
         self._settle()
 
     def resume_writing(self) -> None:
-        if self._phase == "streaming":
-            return
         self._blocked = False
-        self._advance()
+        if self._stream is None:
+            self._advance()
+        else:
+            self._pump()
+            self._proceed(progress=True)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it ended changes nothing
+    def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
         self._phase = "closing"
+        if isinstance(exc, ConnectionError):
+            self.broken()
+        if self._stream is not None:
+            self._stream.stop()
         if self._answering is not None:
             self._answering.cancel()
         if self._turn is not None:
@@ -166,21 +178,9 @@ class Connection(asyncio.Protocol):
                 self._turn = self._loop.call_soon(self._advance)
                 break
             started = self._clock.now()
-            try:
-                request, position = self._next_request(data, position)
-            except BadRequest as refusal:
-                response: Response | Stream | Awaitable[Response] = self.refuse(str(refusal))
-                request = None
-            else:
-                if request is None:
-                    break
-                response = self.respond(request)
-            if isinstance(response, Stream):
-                out.append(response.head(wall=started.wall))
-                self._transport.write(b"".join(out))
-                self._buffer, self._phase, self.open = b"", "streaming", False
-                response.begin(self._transport)
-                return
+            request, response, position = self._next(data, position)
+            if response is None:
+                break
             if not isinstance(response, Response):
                 self._answering = self._loop.create_task(self._answer(request, response, started.boot))
                 break
@@ -189,6 +189,9 @@ class Connection(asyncio.Protocol):
             size += len(content)
             answered += 1
             self.served(response, seconds=self._clock.now().boot - started.boot)
+            if response.stream is not None:
+                self._stream = response.stream
+                break
             if last:
                 self._phase = "closing"
             elif size > _SEND_BYTES:
@@ -198,35 +201,31 @@ class Connection(asyncio.Protocol):
         self._buffer = data[position:]
         if out:
             self._transport.write(b"".join(out))
+        if self._stream is not None:
+            self._buffer = b""
+            self._stream.start(self._pump)
+            self._pump()
         self._proceed(progress=answered > 0)
 
-    def _next_request(self, data: bytes, position: int) -> tuple[Request | None, int]:
-        """The next whole request and where it ends; None if more has to come. Raises BadRequest."""
-        request = self._request
-        if request is None:
-            while data.startswith(
-                LINE_END, position
-            ):  # RFC 9112 2.2: an empty line before a request is ignored
-                position += len(LINE_END)
-            limit = position + self._patience.head_bytes
-            end = data.find(HEAD_END, position, limit)
-            if end < 0:
-                if len(data) >= limit:
-                    raise BadRequest(f"the request head is larger than {self._patience.head_bytes} bytes")
-                return None, position
-            end += len(HEAD_END)
-            request = parse_head(data[position:end])
-            if request.body_bytes > self._patience.body_bytes:
-                raise BadRequest(f"the body is larger than {self._patience.body_bytes} bytes")
-            position = end
-            self._body, self._body_left = b"", request.body_bytes
-        taken = min(self._body_left, len(data) - position)
-        self._body += data[position : position + taken]
-        self._body_left -= taken
-        self._request = request if self._body_left else None
-        if self._body_left:
-            return None, position + taken
-        return (replace(request, body=self._body) if self._body else request), position + taken
+    def _next(
+        self, data: bytes, position: int
+    ) -> tuple[Request | None, Response | Awaitable[Response] | None, int]:
+        """The next request, its answer, where it ends; no answer: more has to come; no request: it is refused."""
+        try:
+            request, position = self._framing.next(data, position)
+        except BadRequest as bad:
+            return None, self.refuse(str(bad)), position
+        except Refused as refused:
+            return None, refused.response, position
+        return request, None if request is None else self.respond(request), position
+
+    def _pump(self) -> None:
+        """Send what the stream has, as far as the peer reads it."""
+        while not self._blocked and self._phase != "closing" and self._stream is not None:
+            piece = self._stream.take()
+            if not piece:
+                break
+            self._transport.write(piece)  # may call pause_writing
 
     async def _answer(self, request: Request | None, promise: Awaitable[Response], started: float) -> None:
         try:
@@ -248,7 +247,7 @@ class Connection(asyncio.Protocol):
 
     def _render(self, request: Request | None, response: Response, wall: float) -> tuple[bytes, bool]:
         """The bytes, and whether they are the last here. `request` is None if it was refused."""
-        keep_alive = request is not None and request.keep_alive
+        keep_alive = request is not None and request.keep_alive and response.stream is None
         with_body = request is None or request.method != "HEAD"
         return response.render(wall=wall, keep_alive=keep_alive, with_body=with_body), not keep_alive
 
@@ -272,7 +271,9 @@ class Connection(asyncio.Protocol):
             phase = "sending"
         elif self._answering is not None or self._turn is not None:
             phase = "answering"
-        elif self._buffer or self._request is not None:
+        elif self._stream is not None:
+            phase = "streaming"
+        elif self._buffer or self._framing.inside:
             phase = "receiving"
         if progress or phase != self._phase:
             self._since = self._loop.time()

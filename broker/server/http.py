@@ -7,11 +7,11 @@ request targets, one Host.
 
 from __future__ import annotations
 
-import asyncio
 import http
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from typing import Protocol
 
 import httptools
 
@@ -25,7 +25,7 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A parsed head. `head` is its exact bytes: equal bytes always mean an equal request."""
+    """A parsed head, and the body once it is whole. `head` is its exact bytes: equal bytes, equal request."""
 
     method: str
     path: str
@@ -38,22 +38,42 @@ class Request:
     body: bytes = field(default=b"", repr=False)
 
 
+class Stream(Protocol):
+    """What follows the head of an answer for as long as the peer reads. Called on the event loop only."""
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin; call `wake` whenever there may be something to take."""
+        ...
+
+    def take(self) -> bytes:
+        """The next bytes to send; empty while there are none."""
+        ...
+
+    def stop(self) -> None:
+        """The connection has ended; idempotent."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer before it is rendered; the body may be a token. `route` is a label of a closed set."""
+    """An answer before it is rendered; the body may be a token. `route` is a label of a closed set.
+
+    With a `stream` there is no body, and the connection ends with the stream (RFC 9112 6.3, item 8).
+    """
 
     status: int
     body: bytes = field(repr=False)
     content_type: str
     headers: tuple[tuple[str, str], ...] = ()
     route: str = "other"
+    stream: Stream | None = None
 
     def render(self, *, wall: float, keep_alive: bool = True, with_body: bool = True) -> bytes:
         """The bytes to send at this wall-clock time; answers to HEAD have no body (RFC 9110 9.3.2)."""
         lines = [
             f"HTTP/1.1 {self.status} {http.HTTPStatus(self.status).phrase}",
             f"Content-Type: {self.content_type}",
-            f"Content-Length: {len(self.body)}",
+            *([f"Content-Length: {len(self.body)}"] if self.stream is None else ()),
             "Cache-Control: no-store",
             f"Date: {formatdate(wall, usegmt=True)}",
             *(f"{name}: {value}" for name, value in self.headers),
@@ -62,25 +82,6 @@ class Response:
             lines.append("Connection: close")
         head = "\r\n".join((*lines, "", "")).encode("latin-1")
         return head + self.body if with_body else head
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """An answer that ends with the connection (RFC 9112 6.3); `begin` is given the transport to write to."""
-
-    content_type: str
-    begin: Callable[[asyncio.Transport], None]
-
-    def head(self, *, wall: float) -> bytes:
-        """The bytes before the first line."""
-        lines = (
-            "HTTP/1.1 200 OK",
-            f"Content-Type: {self.content_type}",
-            "Cache-Control: no-store",
-            f"Date: {formatdate(wall, usegmt=True)}",
-            "Connection: close",
-        )
-        return "\r\n".join((*lines, "", "")).encode("latin-1")
 
 
 def parse_head(head: bytes) -> Request:
@@ -123,11 +124,14 @@ class _Message:
         hosts = self._headers.get(b"host", [])
         if len(hosts) > 1 or (not hosts and self.version == "1.1"):
             raise BadRequest("exactly one Host header is required")
-        if not self._target.startswith(b"/") or not self._target.isascii():
+        target, method = self._target, self.parser.get_method()
+        if not target.startswith(b"/") or not target.isascii() or b"#" in target:
             raise BadRequest("the request target must be a path")
-        path, _, query = self._target.decode("ascii").partition("?")
+        if not head.startswith(b"%b %b HTTP/" % (method, target)):
+            raise BadRequest("the request is not well-formed HTTP/1.1")
+        path, _, query = target.decode("ascii").partition("?")
         return Request(
-            method=self.parser.get_method().decode("ascii"),
+            method=method.decode("ascii"),
             path=path,
             query=query,
             host=hosts[0].decode("latin-1") if hosts else None,

@@ -1,7 +1,7 @@
 """A listening socket and the connections it brought.
 
-Owns: the accept loop, the limit on connections, the periodic sweep, the orderly end. Refuses to know: HTTP,
-peers. Accepts by itself because uvloop closes a server for good, and silently, at the first accept that fails
+Owns: the accept loop, the descriptors that clients may have, the periodic sweep, the orderly end. Refuses to know:
+HTTP, peers. Accepts by itself because uvloop closes a server for good, and silently, at the first accept that fails
 for want of descriptors (R-137).
 """
 
@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from broker.server.connection import Connection
+from broker.server.descriptors import RESERVED, client_limit
 
 BACKLOG = 512
 """Connections the kernel keeps for us; it takes the lesser of this and net.core.somaxconn."""
+
+WARNING_SECONDS = 60.0
+"""No more than one warning about exhaustion in this time."""
 
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -28,8 +33,8 @@ Admit = Callable[[socket.socket, Any], Connection | None]
 class Listener:
     """Runs one listening socket.
 
-    `admit` may refuse; `warn` gets one line for each episode of exhaustion; `tick` is called with every
-    sweep, and there is one after each connection.
+    `admit` may refuse; `turn_away` says so to whom there is no descriptor for, and closes; `warn` gets a line about
+    exhaustion; `tick` is called with every sweep, and there is one after each connection.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class Listener:
         listening: socket.socket,
         *,
         admit: Admit,
+        turn_away: Callable[[socket.socket], None],
         tick: Callable[[], None],
         warn: Callable[[str], None],
         sweep_seconds: float = 0.5,
@@ -45,6 +51,7 @@ class Listener:
         self.connections: set[Connection] = set()
         self._listening = listening
         self._admit = admit
+        self._turn_away = turn_away
         self._tick = tick
         self._warn = warn
         self._sweep_seconds = sweep_seconds
@@ -54,7 +61,7 @@ class Listener:
         self._opening: set[asyncio.Task[None]] = set()
         self._sweeping: asyncio.TimerHandle | None = None
         self._retrying: asyncio.TimerHandle | None = None
-        self._exhausted = False
+        self._warned = -math.inf
         self._stopped = False
         listening.settimeout(0)
         self._loop.add_reader(listening.fileno(), self._accept)
@@ -102,9 +109,12 @@ class Listener:
 
     def _sweep(self) -> None:
         self._sweeping = None
-        now = self._loop.time()
+        now, limit = self._loop.time(), client_limit()
         for connection in tuple(self.connections):
-            connection.sweep(now)
+            if connection.descriptor < limit:
+                connection.sweep(now)
+            else:
+                connection.abort()  # the limit was lowered: these are needed for mints and files
         self._tick()
         if self.connections:
             self.wake()
@@ -120,9 +130,14 @@ class Listener:
                 raise
             self._pause(error)
             return
-        self._exhausted = False
         accepted.settimeout(0)
-        self._take(accepted, address)
+        if accepted.fileno() < client_limit():
+            self._take(accepted, address)
+        else:
+            self._turn_away(accepted)
+            self._warn_of(
+                f"connections are turned away: {RESERVED} descriptors are left, for mints and files"
+            )
 
     def _take(self, accepted: socket.socket, address: Any) -> None:
         try:
@@ -132,6 +147,7 @@ class Listener:
             return
         self.wake()
         if connection is not None:
+            connection.descriptor = accepted.fileno()
             self.connections.add(connection)
             task = self._loop.create_task(self._open(connection, accepted))
             self._opening.add(task)
@@ -149,11 +165,15 @@ class Listener:
 
     def _pause(self, error: OSError) -> None:
         """Leave clients in the kernel's queue for a moment, instead of failing again at once, for ever."""
-        if not self._exhausted:
-            self._exhausted = True
-            self._warn(f"cannot accept connections: {error.strerror}; raise LimitNOFILE= or find the leak")
+        self._warn_of(f"cannot accept connections: {error.strerror}")
         self._loop.remove_reader(self._listening.fileno())
         self._retrying = self._loop.call_later(self._retry_seconds, self._resume)
+
+    def _warn_of(self, trouble: str) -> None:
+        now = self._loop.time()
+        if now - self._warned >= WARNING_SECONDS:
+            self._warned = now
+            self._warn(f"{trouble}; raise LimitNOFILE= or find the leak")
 
     def _resume(self) -> None:
         if not self._stopped:

@@ -87,6 +87,7 @@ class OpsServer:
         self._listener = Listener(
             self._listening,
             admit=self._admit,
+            turn_away=socket.socket.close,
             tick=lambda: None,
             warn=lambda message: self._observer(LifeCycle(phase="warning", message=f"{KEY}: {message}")),
             sweep_seconds=self._limits.sweep_seconds,

@@ -1,8 +1,8 @@
 """Who is asking, as the kernel knows it, and whether a rule lets them read.
 
 Owns: peer credentials of Unix stream sockets (SO_PEERCRED, SO_PEERGROUPS), the rule of one token and the
-decision. Refuses to know: tokens, HTTP. Credentials are those at connect() time: privileges dropped later, or
-a descriptor passed on, still count as the connector's (R-134).
+decision. Refuses to know: tokens, HTTP, how a unit is found. Credentials are those at connect() time: privileges
+dropped later, or a descriptor passed on, still count as the connector's (R-134).
 """
 
 from __future__ import annotations
@@ -11,14 +11,20 @@ import grp
 import pwd
 import socket
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from broker.server.units import PeerUnit
 
 _SO_PEERGROUPS = 59  # asm-generic/socket.h; Python has no name for it
 _UCRED = struct.Struct("=iII")
 _GROUPS_BYTES = 1024  # the most that getsockopt takes in Python: 256 supplementary groups
 _DEFAULT_OVERFLOW_ID = 65534
+
+
+def _no_unit() -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Peer:
     gids: frozenset[int]
     pid: int
     known: bool
+    unit: Callable[[], str | None] = field(default=_no_unit, compare=False, repr=False)
+    """Its system unit where the kernel can prove it; a look-up that costs, and is made only where a rule asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +71,15 @@ def may_read(peer: Peer, rule: AccessRule, *, own_uid: int) -> bool:
     """The decision, from kernel facts only; deny by default."""
     if not peer.known:
         return False
-    return peer.uid in (0, own_uid) or peer.uid in rule.uids or not rule.gids.isdisjoint(peer.gids)
-
-
-def unit_may_read(unit: str, rule: AccessRule) -> bool:
-    """Whether a unit named by systemd itself is allowed, by its own name or by its template's."""
-    if unit in rule.units:
+    if peer.uid in (0, own_uid) or peer.uid in rule.uids or not rule.gids.isdisjoint(peer.gids):
         return True
+    return bool(rule.units) and unit_may_read(peer.unit(), rule)
+
+
+def unit_may_read(unit: str | None, rule: AccessRule) -> bool:
+    """Whether a system unit is allowed, by its own name or by its template's."""
+    if unit is None or unit in rule.units:
+        return unit is not None
     prefix, at, rest = unit.partition("@")
     instance, _, suffix = rest.rpartition(".")
     return bool(at and instance) and f"{prefix}@.{suffix}" in rule.units
@@ -79,7 +89,8 @@ def read_peer(connection: socket.socket, overflow: OverflowIds) -> Peer:
     """Credentials of the process that connected. OSError if the socket is not a connected Unix socket."""
     pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     gids = frozenset((gid, *_supplementary_groups(connection))) - {overflow.gid}
-    return Peer(uid, gids, pid, known=pid != 0 and uid != overflow.uid)
+    known = pid != 0 and uid != overflow.uid
+    return Peer(uid, gids, pid, known, PeerUnit(connection, pid))
 
 
 def overflow_ids() -> OverflowIds:

@@ -95,7 +95,7 @@ def not_found() -> Response:
         "not_found",
         detail="There is no such resource.",
         help_text="Resources: /v1/tokens, /v1/tokens/NAME, /v1/tokens/NAME/renew, "
-        "/v1/tokens/NAME/reject, /v1/status, /v1/watch.",
+        "/v1/tokens/NAME/reject, /v1/status, /v1/watch, /v1/openapi.json.",
         route="other",
     )
 
@@ -118,6 +118,17 @@ def invalid_request(detail: str, *, route: str) -> Response:
         detail=f"{detail[:1].upper()}{detail[1:]}.",
         help_text="Send an HTTP/1.1 request as in: curl --unix-socket PATH http://localhost/v1/tokens/NAME?min_valid=60s",
         route=route,
+    )
+
+
+def too_many_connections() -> Response:
+    """For who is turned away at the door."""
+    return problem(
+        "rate_limited",
+        detail="Too many connections are open.",
+        help_text="Keep one connection open and use it again, or close those that are idle.",
+        route="other",
+        retry_after=1,
     )
 
 

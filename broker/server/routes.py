@@ -6,34 +6,37 @@ connections, bytes on the wire, how a token is minted.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qs
 
 from broker.model import TokenRecord
 from broker.policy.readiness import unusable_code
 from broker.ports import Clock, TokenReader
-from broker.server import problems
+from broker.server import problems, reports, watch
 from broker.server.answers import Want, json_response, record_members, records, token
 from broker.server.durations import seconds
-from broker.server.http import Request, Response, Stream
+from broker.server.http import Request, Response
 from broker.server.peer import AccessRule, Peer, may_read
 from broker.server.quick import QuickAnswers
 from broker.server.traffic import Traffic
-from broker.server.watch import Watchers
 
 LONGEST_WAIT_SECONDS: Final = 30.0
 MOST_WAITERS: Final = 100  # of one token; more are answered at once (R-139)
 
-_OF_ALL: Final = {"/v1/tokens": "list", "/v1/status": "status", "/v1/watch": "watch"}
+_COLLECTIONS: Final = {
+    "/v1/tokens": "list",
+    "/v1/status": "status",
+    "/v1/watch": "watch",
+    "/v1/openapi.json": "openapi",
+}
 _TOKEN = re.compile(r"/v1/tokens/([^/]+)(?:/(renew|reject))?", re.ASCII)
-_FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _MAX_PARAMETERS = 16
 
 
@@ -55,7 +58,7 @@ class Routes:
     ) -> None:
         self.rules = rules
         self.quick = QuickAnswers(reader, clock)
-        self.watchers = Watchers(reader)
+        self.watchers = watch.Watchers(reader)
         self._reader = reader
         self._clock = clock
         self._traffic = traffic
@@ -67,40 +70,49 @@ class Routes:
         rule = self.rules.get(name)
         return rule is not None and may_read(peer, rule, own_uid=self._own_uid)
 
-    def respond(self, request: Request, peer: Peer) -> Response | Stream | Awaitable[Response]:
-        """The answer, a stream, or the promise of an answer where the caller agreed to wait. Raises nothing."""
-        of_all = _OF_ALL.get(request.path)
-        if of_all is not None:
-            return self._of_all(of_all, request, peer)
-        match = _TOKEN.fullmatch(request.path)
-        if match is None:
+    def respond(self, request: Request, peer: Peer) -> Response | Awaitable[Response]:
+        """The answer, or the promise of one where the caller agreed to wait. Raises nothing."""
+        refusal = self.refusal(request, peer)
+        if refusal is not None:
+            return refusal
+        collection = _COLLECTIONS.get(request.path)
+        if collection is not None:
+            return self._collection(collection, peer)
+        name, route = _named(request.path)
+        try:
+            if route == "reject":
+                return self._reject(name, reports.parse(request.body))
+            want = _want(request)
+            return self._renew(name, want.wait) if route == "renew" else self._get(name, want, request)
+        except (InvalidQuery, reports.InvalidReport) as error:
+            return problems.invalid_request(str(error), route=route)
+        except KeyError:
+            return problems.denied(name, uid=peer.uid, route=route)  # left the configuration this instant
+
+    def refusal(self, request: Request, peer: Peer) -> Response | None:
+        """What the head alone has against it: no such route, another method, no right to the token."""
+        route = _COLLECTIONS.get(request.path)
+        if route is not None:
+            return None if request.method == "GET" else problems.method_not_allowed("GET", route=route)
+        name, route = _named(request.path)
+        if not name:
             return problems.not_found()
-        name, route = match[1], match[2] or "get"
         method = "GET" if route == "get" else "POST"
         if request.method != method:
             return problems.method_not_allowed(method, route=route)
         if not self.allows(peer, name):
             self._traffic.denied(name if name in self.rules else None, peer.uid)
             return problems.denied(name, uid=peer.uid, route=route)
-        try:
-            want = _want(request)
-        except InvalidQuery as error:
-            return problems.invalid_request(str(error), route=route)
-        try:
-            if route == "reject":
-                return self._reject(name, request.body)
-            return self._renew(name, want.wait) if route == "renew" else self._get(name, want, request)
-        except KeyError:
-            return problems.denied(name, uid=peer.uid, route=route)  # left the configuration this instant
+        return None
 
-    def _of_all(self, route: str, request: Request, peer: Peer) -> Response | Stream:
-        if request.method != "GET":
-            return problems.method_not_allowed("GET", route=route)
+    def _collection(self, route: str, peer: Peer) -> Response:
         if route == "watch":
-            return Stream(
-                content_type="application/x-ndjson",
-                begin=lambda transport: self.watchers.add(transport, lambda name: self.allows(peer, name)),
-            )
+            stream = self.watchers.watch(partial(self.allows, peer))
+            return Response(status=200, body=b"", content_type=watch.CONTENT_TYPE, route=route, stream=stream)
+        if route == "openapi":
+            from broker.server import openapi  # a few people want it, once
+
+            return Response(status=200, body=openapi.document(), content_type="application/json", route=route)
         return records(self._reader, self._readable(peer), route=route)
 
     async def usable(self, name: str, want: Want) -> None:
@@ -150,7 +162,7 @@ class Routes:
             return problems.rate_limited(before, route="renew")
         if wait > 0 and self._waiters[name] < MOST_WAITERS:
             return self._renew_and_wait(name, wait, outcome, before.revision)
-        return _accepted(self._reader.record(name), outcome)
+        return _accepted(self._reader.record(name), outcome, route="renew")
 
     async def _renew_and_wait(self, name: str, wait: float, outcome: str, revision: int) -> Response:
         try:
@@ -161,20 +173,19 @@ class Routes:
             record = self._reader.record(name)
         except KeyError:
             return problems.not_found()
-        return json_response(record_members(record), route="renew") if done else _accepted(record, outcome)
+        return (
+            json_response(record_members(record), route="renew")
+            if done
+            else _accepted(record, outcome, route="renew")
+        )
 
-    def _reject(self, name: str, body: bytes) -> Response:
-        try:
-            fingerprint, requested_at = _report(body)
-        except InvalidQuery as error:
-            return problems.invalid_request(str(error), route="reject")
-        outcome = self._reader.reject(name, fingerprint=fingerprint, requested_at=requested_at)
+    def _reject(self, name: str, report: reports.Report) -> Response:
+        outcome = self._reader.reject(name, fingerprint=report.fingerprint, requested_at=report.requested_at)
         record = self._reader.record(name)
         if outcome == "rate_limited":
             return problems.reported_too_often(record, route="reject")
         if outcome == "started":
-            document = {"outcome": outcome, **record_members(record)}
-            return json_response(document, route="reject", status=202)
+            return _accepted(record, outcome, route="reject")
         return json_response({"outcome": outcome}, route="reject")
 
     @contextmanager
@@ -186,24 +197,15 @@ class Routes:
             self._waiters[name] -= 1
 
 
-def _accepted(record: TokenRecord, outcome: str) -> Response:
+def _accepted(record: TokenRecord, outcome: str, *, route: str) -> Response:
     """202: the mint was started, or is kept until a pause or back-off ends."""
-    return json_response({"outcome": outcome, **record_members(record)}, route="renew", status=202)
+    return json_response({"outcome": outcome, **record_members(record)}, route=route, status=202)
 
 
-def _report(body: bytes) -> tuple[str, float | None]:
-    """Fingerprint and time of a report; unknown members are ignored."""
-    try:
-        found = json.loads(body)
-        fingerprint, requested_at = found["fingerprint"], found.get("requested_at")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise InvalidQuery('the body must be {"fingerprint": "...", "requested_at": SECONDS}') from None
-    if not isinstance(fingerprint, str) or not _FINGERPRINT.fullmatch(fingerprint):
-        raise InvalidQuery("fingerprint must be the first 16 hex digits of the SHA-256 of the token")
-    is_number = isinstance(requested_at, int | float) and not isinstance(requested_at, bool)
-    if requested_at is not None and (not is_number or not math.isfinite(requested_at)):
-        raise InvalidQuery("requested_at must be Unix seconds")
-    return fingerprint, requested_at
+def _named(path: str) -> tuple[str, str]:
+    """The token's name and the route, of a path about one token; an empty name for any other path."""
+    match = _TOKEN.fullmatch(path)
+    return (match[1], match[2] or "get") if match else ("", "other")
 
 
 def _want(request: Request) -> Want:

@@ -21,13 +21,16 @@ from broker.ports import Clock, Observer, TokenReader
 from broker.server import problems
 from broker.server.connection import Connection
 from broker.server.credentials import CredentialDesk, claim
-from broker.server.http import Request, Response, Stream
+from broker.server.http import Request, Response
 from broker.server.listener import Listener
 from broker.server.patience import Patience
 from broker.server.peer import AccessRule, Peer, overflow_ids, read_peer
 from broker.server.routes import Routes
 from broker.server.socket_file import SocketFile, bind
 from broker.server.traffic import Traffic
+
+CLIENT_GONE = 499
+"""Counted as the code of connections whose peer vanished before it had read what it asked for (R-143)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,7 @@ class UnixServer:
         self._listener = Listener(
             listening,
             admit=self._admit,
+            turn_away=self._turn_away,
             tick=self.flush,
             warn=lambda message: self._observer(LifeCycle(phase="warning", message=message)),
             sweep_seconds=self._limits.sweep_seconds,
@@ -100,14 +104,14 @@ class UnixServer:
         if self._file is not None:
             self._file.close()
         self._desk.close()
-        self._routes.watchers.stop()
         await self._listener.stop(grace_seconds=self._limits.stop_seconds)
         self._listener = None
         self.flush()
 
     def replace_rules(self, rules: Mapping[str, AccessRule]) -> None:
         """Apply other rights at once, also to connections that are open."""
-        self._routes.rules = rules
+        with self._routes.watchers.rights_changing():
+            self._routes.rules = rules
         self._routes.quick.clear()
         for connection in self._listener.connections if self._listener else ():
             if isinstance(connection, _UnixConnection):
@@ -128,8 +132,7 @@ class UnixServer:
             return None
         peer = read_peer(accepted, self._overflow)
         if not self._has_room(peer, self._listener):
-            _turn_away(accepted, self._clock.now().wall)
-            self._traffic.served("other", 429, seconds=0.0)
+            self._turn_away(accepted)
             return None
         credential = claim(address)
         if credential is not None:
@@ -146,6 +149,13 @@ class UnixServer:
             patience=self._limits.patience,
             lost=partial(self._lost, peer.uid),
         )
+
+    def _turn_away(self, accepted: socket.socket) -> None:
+        """Say why, which fits into an empty socket buffer, and hang up."""
+        response = problems.too_many_connections()
+        with accepted, suppress(OSError):
+            accepted.send(response.render(wall=self._clock.now().wall, keep_alive=False))
+        self._traffic.served("other", response.status, seconds=0.0)
 
     def _has_room(self, peer: Peer, listener: Listener) -> bool:
         if len(listener.connections) + len(self._desk) >= self._limits.connections:
@@ -209,8 +219,11 @@ class _UnixConnection(Connection):
         self.readable.add(name)
         return True
 
-    def respond(self, request: Request) -> Response | Stream | Awaitable[Response]:
+    def respond(self, request: Request) -> Response | Awaitable[Response]:
         return self._routes.respond(request, self.peer)
+
+    def judge(self, request: Request) -> Response | None:
+        return self._routes.refusal(request, self.peer)
 
     def refuse(self, reason: str) -> Response:
         return problems.invalid_request(reason, route="other")
@@ -218,19 +231,9 @@ class _UnixConnection(Connection):
     def served(self, response: Response, *, seconds: float) -> None:
         self._traffic.served(response.route, response.status, seconds=seconds)
 
+    def broken(self) -> None:
+        self._traffic.served("other", CLIENT_GONE, seconds=0.0)
+
 
 def _reader_of(clock: Clock) -> Callable[[], float]:
     return lambda: clock.now().boot
-
-
-def _turn_away(accepted: socket.socket, wall: float) -> None:
-    """Say why, which fits into an empty socket buffer, and hang up."""
-    response = problems.problem(
-        "rate_limited",
-        detail="Too many connections are open.",
-        help_text="Keep one connection open and use it again, or close those that are idle.",
-        route="other",
-        retry_after=1,
-    )
-    with accepted, suppress(OSError):
-        accepted.send(response.render(wall=wall, keep_alive=False))

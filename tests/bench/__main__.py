@@ -10,7 +10,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from tests.bench import daemon_costs, get_time, socket_reads
+from tests.bench import daemon_costs, get_time, socket_crowd, socket_reads
 
 
 def main() -> None:
@@ -26,12 +26,15 @@ def main() -> None:
     gets = get_time.measure(rounds=rounds * 3)
     print(get_time.table(gets), end="\n\n", flush=True)
     reads = socket_reads.measure(seconds=0.5 if options.short else 2.0, rounds=2 if options.short else 5)
-    print(socket_reads.table(reads), flush=True)
+    print(socket_reads.table(reads), end="\n\n", flush=True)
+    crowd = socket_crowd.measure(seconds=0.5 if options.short else 2.0, rounds=2 if options.short else 5)
+    print(socket_crowd.table(crowd), flush=True)
     if options.json is not None:
         figures = {
             "daemon": [dataclasses.asdict(row) for row in costs],
             "get": [dataclasses.asdict(row) for row in gets],
             "socket": [dataclasses.asdict(row) for row in reads],
+            "crowd": [dataclasses.asdict(row) for row in crowd],
         }
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 

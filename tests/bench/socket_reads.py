@@ -49,8 +49,7 @@ def measure(*, seconds: float, rounds: int) -> list[Row]:
     """Run every scenario `rounds` times on each server, in turns, and keep the best."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        load = directory / "load"
-        subprocess.run(["gcc", "-O2", "-o", load, SOURCE], check=True)
+        load = built_load(directory)
         ours = stack.enter_context(running_ours(directory))
         nginx = find_nginx()
         theirs = stack.enter_context(running_nginx(nginx, directory)) if nginx else None
@@ -61,7 +60,7 @@ def measure(*, seconds: float, rounds: int) -> list[Row]:
             for _ in range(rounds):
                 for path, runs in ((ours, runs_of_ours), (theirs, runs_of_theirs)):
                     if path is not None:
-                        runs.append(_load(load, path, connections, seconds, flags))
+                        runs.append(run_load(load, path, connections, seconds, flags))
             best = max(runs_of_ours, key=lambda run: run["per_second"])
             base = max(runs_of_theirs, key=lambda run: run["per_second"], default=None)
             rows.append(
@@ -91,22 +90,37 @@ def table(rows: list[Row]) -> str:
 
 @contextmanager
 def running_ours(directory: Path) -> Iterator[Path]:
-    path = directory / "ours.sock"
+    with running_server(directory) as (path, _):
+        yield path
+
+
+@contextmanager
+def running_server(directory: Path, *, renewing: int = 0) -> Iterator[tuple[Path, int]]:
+    """Our server, its socket and its pid; `renewing` tokens are minted every second."""
+    path = directory / f"ours-{renewing}.sock"
     child = Child(
-        [sys.executable, "-m", "tests.bench.socket_server", path],
+        [sys.executable, "-m", "tests.bench.socket_server", path, str(renewing)],
         env={"PATH": os.defpath, "PYTHONPATH": str(ROOT)},
-        log=directory / "ours.log",
+        log=path.with_suffix(".log"),
     )
     child.wait_until(path.is_socket, timeout=START_SECONDS, what="our server is there")
     try:
-        yield path
+        yield path, child.pid
     finally:
         child.stop()
 
 
-def _load(
-    load: Path, path: Path, connections: int, seconds: float, flags: tuple[str, ...]
+def built_load(directory: Path) -> Path:
+    """The load generator."""
+    load = directory / "load"
+    subprocess.run(["gcc", "-O2", "-o", load, SOURCE], check=True)
+    return load
+
+
+def run_load(
+    load: Path, path: Path, connections: int, seconds: float, flags: tuple[str, ...] = ()
 ) -> dict[str, float]:
+    """One run: requests a second and percentiles in microseconds."""
     arguments: list[str | Path] = [
         load,
         path,

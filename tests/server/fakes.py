@@ -88,6 +88,10 @@ class FakeReader:
         """Change members of a record."""
         self._records[name] = replace(self._records[name], **changes)  # type: ignore[arg-type]  # a test's own names
 
+    def add(self, name: str, record: TokenRecord) -> None:
+        """Another token, known as this one is."""
+        self._records[name] = replace(record, name=name)
+
     async def announce(self) -> None:
         """Wake those who wait, after `mint`."""
         async with self._changed:

@@ -21,6 +21,7 @@ from typing import Any, Final, Self, TypeVar
 import uvloop
 
 from tests.cache import missing
+from tests.server.description import hold
 
 T = TypeVar("T")
 
@@ -83,7 +84,10 @@ class Answer:
 
 
 class Client:
-    """A raw client of one connection; `address` is a path or (host, port)."""
+    """A raw client of one connection; `address` is a path or (host, port).
+
+    What `ask` is answered over a Unix socket is held against the server's own description.
+    """
 
     def __init__(self, address: Path | tuple[str, int]) -> None:
         family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET
@@ -121,7 +125,10 @@ class Client:
     def ask(self, path: str, method: str = "GET", *headers: str) -> Answer:
         """Send one request and answer its response."""
         self.send(request(path, method, *headers))
-        return self.receive(head_only=method == "HEAD")
+        answer = self.receive(head_only=method == "HEAD")
+        if self.socket.family == socket.AF_UNIX and method != "HEAD":
+            hold(method, path, answer.status, answer.headers["content-type"], answer.body)
+        return answer
 
     def rest(self) -> bytes:
         """Everything up to the end of the stream."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from broker.events import SocketServed
 from tests.server.conftest import Serve, Served
 from tests.server.running import request
 from tests.waiting import eventually
@@ -123,14 +124,29 @@ def test_a_head_of_just_4_kib(served: Served) -> None:
         assert 200 == client.receive().status
 
 
-def test_aborting_clients_leave_nothing(serve: Serve) -> None:
-    """Clients that vanish at any point are forgotten without a word (R-143); `serve` fails on exceptions."""
+def test_aborting_clients_leave_nothing(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """Clients that vanish at any point are counted and not logged (R-143); `serve` fails on exceptions."""
     served = serve()
     served.mint("deploy")
-    for data in (b"", GET[:9], GET, GET * 50, request("/v1/tokens/other?wait=10s")):
-        for _ in range(20):
+    caplog.set_level("INFO")
+    for data in (b"", GET[:9], GET, GET * 50, request("/v1/tokens/other?wait=10s"), request("/v1/watch")):
+        for _ in range(50):
             with served.client() as client:
                 client.send(data)
     with served.client() as client:
         assert 200 == client.ask("/v1/tokens/deploy").status
+    assert [] == caplog.records
     assert [] == [event for event in served.observed.events if type(event).__name__ == "LifeCycle"]
+
+
+def test_a_reset_is_counted(served: Served) -> None:
+    """A client that hangs up with answers unread is counted under 499."""
+
+    def counted() -> int:
+        served.loop.do(served.server.flush)
+        return sum(e.count for e in served.observed.events if isinstance(e, SocketServed) and e.code == 499)
+
+    with served.client() as client:
+        client.send(GET * 1000)
+        assert client.socket.recv(1)
+    assert 1 == eventually(counted, what="the reset is counted")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from broker.events import LifeCycle, SocketServed
+from broker.server.descriptors import RESERVED
 from broker.server.patience import Patience
 from broker.server.unix import SocketLimits
 from tests.server.conftest import Serve, Served
@@ -139,21 +140,41 @@ def test_descriptors_sent_over_are_closed(served: Served) -> None:
         assert before == len(descriptors())
 
 
+def test_descriptors_sent_over_are_released(served: Served) -> None:
+    """The kernel drops them as soon as the bytes that they came with are read, on streams too (R-141)."""
+    for data in (GET, request("/v1/watch"), b"G"):
+        reading, writing = os.pipe()
+        with served.client() as client, os.fdopen(reading, "rb", buffering=0) as end:
+            client.socket.sendmsg(
+                [data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [writing]))]
+            )
+            os.close(writing)
+            os.set_blocking(reading, False)
+            eventually(lambda end=end: end.read(1) == b"", what="nobody holds the other end")  # type: ignore[misc]  # bound at once
+
+
 def descriptors() -> list[int]:
     """Those that are open in this process."""
     return [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
 
 
 @contextmanager
-def no_descriptors_left(spare: int) -> Iterator[None]:
-    """Leave room for `spare` more descriptors in this process."""
+def descriptors_left(spare: int) -> Iterator[None]:
+    """Leave this process `spare` descriptors and no more."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(descriptors())
     with ExitStack() as stack:
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + spare, limits[1]))
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
-        while len(descriptors()) <= highest:  # fill the gaps below
-            stack.callback(os.close, os.dup(0))
+        filler = os.dup(0)
+        while filler < highest + 1:  # fill the gaps below, and one too many
+            stack.callback(os.close, filler)
+            try:
+                filler = os.dup(0)
+            except OSError:
+                break
+        else:
+            os.close(filler)
         yield
 
 
@@ -163,20 +184,58 @@ def test_out_of_descriptors(served: Served) -> None:
     with ExitStack() as stack:
         for client in waiting:
             stack.enter_context(client)
-        with no_descriptors_left(0):
+        with descriptors_left(0):
             for client in waiting:
                 client.connect(str(served.path))
                 client.sendall(GET)
-
-            def warned() -> list[LifeCycle]:
-                return [event for event in served.observed.events if isinstance(event, LifeCycle)]
-
-            (warning,) = eventually(warned, what="a warning")
+            (warning,) = eventually(lambda: warnings(served), what="a warning")
             assert "Too many open files" in warning.message
         for client in waiting:
             client.settimeout(10)
             assert client.recv(12) == b"HTTP/1.1 200"
-        assert 1 == len(warned())
+        assert 1 == len(warnings(served))
+
+
+def warnings(served: Served) -> list[LifeCycle]:
+    """What operators were told."""
+    return [event for event in served.observed.events if isinstance(event, LifeCycle)]
+
+
+def test_clients_leave_a_reserve_of_descriptors(served: Served) -> None:
+    """However many clients come, 32 descriptors remain for mints and files; those beyond are told 429 (R-136, F-38)."""
+    clients = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+    with ExitStack() as stack:
+        for client in clients:
+            stack.enter_context(client)
+            client.settimeout(10)
+        with descriptors_left(RESERVED + 8):
+            for client in clients:
+                client.connect(str(served.path))
+            answers = [client.recv(12) for client in clients[8:]]
+            assert {b"HTTP/1.1 429"} == set(answers)
+            # The last answer may come a moment before its descriptor is closed.
+            assert eventually(lambda: opened(RESERVED), what="the reserve is there", retry_on=(OSError,))
+            clients[0].sendall(GET)
+            assert b"HTTP/1.1 200" == clients[0].recv(12)
+    assert ["connections are turned away"] == [told.message.partition(":")[0] for told in warnings(served)]
+
+
+def opened(count: int) -> bool:
+    """Open so many files at once, and close them. OSError if there are fewer descriptors."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(Path(os.devnull).open("rb"))
+    return True
+
+
+def test_a_lowered_limit_drops_clients(hasty: Served) -> None:
+    """When the limit is lowered while clients are connected, those in the reserve go: mints come first (F-38)."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with hasty.client() as client, ExitStack() as stack:
+        assert 200 == client.ask("/v1/tokens/deploy").status
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(descriptors()), limits[1]))
+        eventually(lambda: hasty.loop.do(lambda: len(connections(hasty))) == 0, what="it is dropped")
 
 
 def test_served_requests_are_told(served: Served) -> None:

@@ -1,0 +1,1 @@
+"""Hostile bytes against the socket's parser and routes."""

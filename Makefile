@@ -23,7 +23,7 @@ SCRIPT ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev test test-servers check simulate bench ci wheel lock clean
+.PHONY: help dev test test-servers check simulate fuzz bench ci wheel lock clean
 
 help: ## List the targets
 	@echo "usage: make TARGET"
@@ -47,6 +47,9 @@ check: $(VENV)/.test ## Lint, formatting, types and layering
 
 simulate: $(VENV)/.test ## Play fault scenarios in virtual time (SEEDS=300 DAYS=3 TOKENS=3 SEED=1 SCRIPT=F-16)
 	$(PY) -m tests.simulation --seeds $(SEEDS) --days $(DAYS) --tokens $(TOKENS) --seed $(SEED) $(if $(SCRIPT),--script $(SCRIPT))
+
+fuzz: $(VENV)/.test ## Fuzz the socket's parser and routes with atheris, which is not installed by itself (ARGS="--seconds 600")
+	$(PY) -m tests.fuzz $(ARGS)
 
 bench: $(VENV)/.test ## Measure cold start, memory and socket reads
 	$(PY) -m tests.bench $(ARGS)

@@ -124,7 +124,8 @@ class Published:
 class SocketServed:
     """The Unix socket answered `count` requests that took about `duration_seconds` each; told once or twice a second.
 
-    `route` is one of list, get, renew, status, credential, other; never a path from the wire.
+    `route` is one of list, get, renew, reject, status, watch, openapi, credential, other; never a path from the wire.
+    Code 499: the client was gone before it had read its answer.
     """
 
     route: str

@@ -150,7 +150,7 @@ CATALOGUE: Final = (
         "socket_requests_total",
         "counter",
         ("route", "code"),
-        "Requests answered on the Unix socket.",
+        "Requests answered on the Unix socket; code 499: the client was gone before it had read the answer.",
         'code="503": somebody asked for a token that could not be had',
     ),
     Metric(

@@ -77,7 +77,14 @@ class _Job:
         self.stage: Literal["queued", "running", "abandoned", "finished"] = "queued"
 
     def __call__(self) -> Any:
-        return self.call()
+        try:
+            return self.call()
+        except StopIteration:  # a future cannot carry it
+            raise RuntimeError("the call raised StopIteration") from None
+        except Exception:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a plug-in that exits or cancels must not take the daemon along
+            raise RuntimeError(f"the call raised {type(error).__name__}") from None
 
 
 class _DaemonExecutor(Executor):

@@ -235,3 +235,20 @@ def test_interpreter_exits_at_once_with_a_hung_call() -> None:
         [sys.executable, "-c", HUNG_CALL_AT_EXIT], capture_output=True, text=True, timeout=20, check=False
     )
     assert (0, "abandoned\n", "") == (finished.returncode, finished.stdout, finished.stderr)
+
+
+@pytest.mark.parametrize(
+    "kind", [SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, StopIteration]
+)
+def test_call_that_raises_what_is_not_for_calls_is_an_ordinary_failure(kind: type[BaseException]) -> None:
+    """R-063: a plug-in that calls sys.exit() ends its own call, and not the daemon."""
+
+    def call() -> None:
+        raise kind
+
+    async def main() -> None:
+        pool = DaemonThreadPool("plug-in", observer=RecordingObserver())
+        with pytest.raises(RuntimeError, match=kind.__name__):
+            await pool.run(call, deadline_seconds=5)
+
+    asyncio.run(main())

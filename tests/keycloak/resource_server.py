@@ -1,93 +1,82 @@
-"""What a drill's programs do: twenty of them read the token from file and socket, and call an API with it.
+"""The API that a drill's programs call: it lets in whoever brings a good access token (RFC 6750).
 
-Owns: the readers and the count of their calls. Refuses to know: how a token is judged; the API is a function.
+Owns: the HTTP server on loopback, and the two ways to judge a token: asking Keycloak about it (RFC 7662), or checking
+its signature and `exp` with keys that were fetched before. Refuses to know: who calls, and how often.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from tests.daemon.running import Daemon
 from tests.servers.keycloak import Keycloak
 
-READERS = 20
-SECONDS_BETWEEN_CALLS = 1.0
+Judge = Callable[[str], bool]
+"""Whether an access token is good. May raise: then the call is answered 502, and counts as failed."""
 
 
-class Readers:
-    """Half of them read the file, half the socket; each calls the API once a second."""
-
-    def __init__(self, daemon: Daemon, api: Callable[[str], bool]) -> None:
-        self._daemon = daemon
-        self._api = api
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(READERS)
-        ]
-        self.calls = 0
-        self.failures: list[str] = []
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def failed_since(self) -> list[str]:
-        """The failures until now; forgets them."""
-        with self._lock:
-            found, self.failures = self.failures, []
-        return found
-
-    def _run(self, number: int) -> None:
-        self._stop.wait(number / READERS * SECONDS_BETWEEN_CALLS)
-        while not self._stop.wait(SECONDS_BETWEEN_CALLS):
-            where = "file" if number % 2 else "socket"
-            try:
-                good = self._api(self._read(where))
-                why = "" if good else "refused"
-            except (OSError, LookupError, ValueError) as error:
-                good, why = False, type(error).__name__
-            with self._lock:
-                self.calls += 1
-                if not good:
-                    self.failures.append(f"{where}: {why}")
-
-    def _read(self, where: str) -> str:
-        if where == "file":
-            return Path(self._daemon.directory, "run", "tokens", "deploy").read_text()
-        status, token = self._daemon.ask("/v1/tokens/deploy", accept="text/plain")
-        if status != 200:
-            raise LookupError
-        return str(token)
-
-
-def introspecting(keycloak: Keycloak) -> Callable[[str], bool]:
-    """An API that asks Keycloak about each token."""
+def introspecting(keycloak: Keycloak) -> Judge:
+    """Keycloak is asked about each token, by a client that the token is meant for."""
     return lambda token: keycloak.introspect(token)["active"] is True
 
 
-def verifying(keycloak: Keycloak) -> Callable[[str], bool]:
-    """An API that checks signature and `exp` with keys that were fetched before."""
+def verifying(keycloak: Keycloak) -> Judge:
+    """Keycloak is asked for its keys now, and never again."""
     keys = KeySet.import_key_set(keycloak.get(f"{keycloak.issuer}/protocol/openid-connect/certs").json)
     claims = jwt.JWTClaimsRegistry(exp={"essential": True}, iss={"essential": True, "value": keycloak.issuer})
 
-    def api(token: str) -> bool:
-        with suppress(ValueError):
-            claims.validate(jwt.decode(token, keys).claims)
-            return True
-        return False
+    def judge(token: str) -> bool:
+        try:
+            claims.validate(jwt.decode(token, keys, algorithms=["RS256"]).claims)
+        except (JoseError, ValueError):
+            return False
+        return True
 
-    return api
+    return judge
+
+
+@contextmanager
+def resource_server(judge: Judge) -> Iterator[str]:
+    """A running one; answers its URL."""
+    server = _Server(("127.0.0.1", 0), judge)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], judge: Judge) -> None:
+        super().__init__(address, _Handler)
+        self.judge = judge
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 60
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Silent."""
+
+    def do_GET(self) -> None:
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        try:
+            status = 200 if scheme == "Bearer" and self.server.judge(token) else 401
+        except (OSError, LookupError):
+            status = 502
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()

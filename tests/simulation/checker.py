@@ -7,7 +7,7 @@ broker works. Looks at each record once and keeps no history, so that it can wat
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +20,8 @@ from tests.simulation.sight import EARLIEST_FRACTION, LATEST_FRACTION, Report, S
 MOST_AT_ONCE = 4
 """`max_concurrent_mints` of one authorization server, unless configured."""
 STOP_SECONDS = 5.0
+HOUR_SECONDS = 3600.0
+RETRIES_PER_HOUR = 600
 FEWEST_FRACTIONS = 12
 MANY_DEVIATIONS = 5.0
 MOST_OF_A_KIND = 3
@@ -48,6 +50,7 @@ class Checker:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._at_once: dict[str, set[int]] = {}
         self._paused_until: dict[str, float] = {}
+        self._failures: dict[str, deque[float]] = {}
         removed = set(removed_on_expiry)
         self._excuses = {name: Excuses() for name in names}
         self._reads: dict[str, ReadJudge] = {}
@@ -120,9 +123,20 @@ class Checker:
             pause = min(max(record["retry_after"], 1.0), 900.0)
             until = record["boot"] + pause
             self._paused_until[record["server"]] = max(self._paused_until.get(record["server"], 0.0), until)
+        if record["outcome"] in ("failed", "cut"):
+            self._failed(record["server"], record["boot"])
         minted = self._requests[record["token"]].answer(record)
         if minted is not None:
             self._reads[record["token"]].minted(minted)
+
+    def _failed(self, server: str, now: float) -> None:
+        """R-056: ten retries a minute, however many tokens wait; each of them may have begun without one."""
+        recent = self._failures.setdefault(server, deque())
+        recent.append(now)
+        while recent[0] <= now - HOUR_SECONDS:
+            recent.popleft()
+        if len(recent) > RETRIES_PER_HOUR + 2 * len(self._excuses):
+            self._report("R-056", server, now, f"{len(recent)} failed requests in an hour")
 
     def _forged(self, record: Record) -> None:
         self._reads[record["token"]].forged.add(record["value"])

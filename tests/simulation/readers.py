@@ -52,7 +52,7 @@ class Readers:
     async def run(self) -> None:
         """For ever."""
         while True:
-            await asyncio.sleep(self._rng.uniform(30, 60))
+            await asyncio.sleep(self._rng.uniform(40, 60))
             self.look(self._world.names)
 
     def _handed_out(self, client: RegisteredClient, seconds: float) -> None:

@@ -31,10 +31,10 @@ SCRIPTS: Final[dict[str, Script]] = {
     **secret_scripts.SCRIPTS,
     **machine_scripts.SCRIPTS,
 }
-ON_DEMAND: Final[dict[str, Script]] = {**secret_scripts.ON_DEMAND}
-"""Played when named only."""
 QUIET_SECONDS: Final = 40 * 60.0
 """At the end, so that the broker has to show that it recovers."""
+ROUND_DAYS: Final = 3.0
+DAY_SECONDS: Final = 86_400.0
 MEMORY: Final = Path("/dev/shm")
 
 
@@ -58,20 +58,21 @@ def simulate(
     make_process: Callable[[World], Process] = Process,
 ) -> Result:
     """Run one seed; `scripts` are the scenarios, or None for a combination by chance."""
-    chosen = tuple(scripts) if scripts is not None else _by_chance(seed)
+    plans = _plans(seed, days, scripts)
     directory = Path(tempfile.mkdtemp(prefix="simulation-", dir=MEMORY if MEMORY.is_dir() else None))
     world = World(seed=seed, tokens=tokens, directory=directory, lifetimes=lifetimes)
     was_collecting = gc.isenabled()
     gc.disable()
     try:
         with _heard(LogWitness(world.history, JsonFormatter())), _runner(world) as runner:
-            runner.run(_live(world, make_process, seconds=days * 86_400, scripts=chosen))
+            runner.run(_live(world, make_process, plans))
     finally:
         shutil.rmtree(directory)
         if was_collecting:
             gc.enable()
     world.history.write("end")
-    return Result(seed, chosen, world.history, world.checker.violations)
+    chosen = sorted({name for _, played in plans for name in played})
+    return Result(seed, tuple(chosen), world.history, world.checker.violations)
 
 
 def _runner(world: World) -> asyncio.Runner:
@@ -96,34 +97,45 @@ def _heard(witness: logging.Handler) -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _by_chance(seed: int) -> tuple[str, ...]:
-    rng = random.Random(f"{seed}/scripts")
+def _plans(seed: int, days: float, scripts: Sequence[str] | None) -> list[tuple[float, tuple[str, ...]]]:
+    """For each few days their length in seconds and their scripts, so that a year is as eventful as a week."""
+    rounds = max(1, round(days / ROUND_DAYS))
+    seconds = days / rounds * DAY_SECONDS
+    return [
+        (seconds, tuple(scripts) if scripts is not None else _by_chance(seed, number))
+        for number in range(rounds)
+    ]
+
+
+def _by_chance(seed: int, number: int) -> tuple[str, ...]:
+    rng = random.Random(f"{seed}/scripts {number}")
     return tuple(sorted(rng.sample(sorted(SCRIPTS), rng.randint(2, 5))))
 
 
 async def _live(
-    world: World, make_process: Callable[[World], Process], *, seconds: float, scripts: Sequence[str]
+    world: World, make_process: Callable[[World], Process], plans: Sequence[tuple[float, tuple[str, ...]]]
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_witnessed(world))
     stage = Stage(world, make_process)
     await stage.start()
     reading = asyncio.create_task(stage.readers.run())
-    end = loop.time() + seconds
-    async with asyncio.TaskGroup() as plays:
-        for name in scripts:
-            plays.create_task(_play(stage, name, end))
-    await asyncio.sleep(max(0.0, end - loop.time(), QUIET_SECONDS))
+    for number, (seconds, scripts) in enumerate(plans):
+        end = loop.time() + seconds
+        async with asyncio.TaskGroup() as plays:
+            for name in scripts:
+                plays.create_task(_play(stage, name, world.chance(f"script {name} {number}"), end))
+        await asyncio.sleep(max(0.0, end - loop.time(), QUIET_SECONDS))
+        gc.collect()
     stage.readers.look(world.names)
     reading.cancel()
     stage.readers.process = None
     await stage.process.stop()
 
 
-async def _play(stage: Stage, name: str, end: float) -> None:
+async def _play(stage: Stage, name: str, rng: random.Random, end: float) -> None:
     """One script, begun at a random time early enough that the world is quiet again before the end."""
-    loop, script = asyncio.get_running_loop(), {**SCRIPTS, **ON_DEMAND}[name]
-    rng = stage.world.chance(f"script {name}")
+    loop, script = asyncio.get_running_loop(), SCRIPTS[name]
     latest = max(1.0, end - QUIET_SECONDS - script.longest_seconds - loop.time())
     await asyncio.sleep(rng.uniform(0.0, latest))
     await script.play(stage, rng)

@@ -158,12 +158,8 @@ SCRIPTS: Final[dict[str, Script]] = {
     "F-20": Script(4000, screams),
     "F-20b": Script(10_000, wants_more),
     "F-21": stale_reads(None),
+    "F-21b": stale_reads(0.5),
     "F-22": backend("F-22", [lambda: SecretBackendUnavailable("sealed")]),
     "F-26": backend("F-26", [lambda: SecretNotFound("deleted"), lambda: SecretAccessDenied("forbidden")]),
     "F-49b": Script(3 * HOUR, hanging_backend),
-}
-
-ON_DEMAND: Final[dict[str, Script]] = {
-    # A replica that answers by chance makes the broker believe in a rollback, and sit on the rejected secret.
-    "F-21b": stale_reads(0.5),
 }

@@ -138,6 +138,7 @@ def test_a_healthy_life_breaks_nothing() -> None:
         ("R-034", [ask(10, number, token=f"{number}") for number in range(3, 8)]),
         ("R-050", [*fails(500, 2, "rejected"), *fails(530, 3, "rejected")]),
         ("R-050", [*fails(500, 2, "rejected"), *fails(561, 3, "rejected"), *fails(622, 4, "rejected")]),
+        ("R-056", [each for number in range(2, 720) for each in fails(500 + 4 * number, number)]),
         ("R-055", [ask(500, 2), answer(501, 2, "throttled", retry_after=60.0), ask(540, 3)]),
         ("R-064", [mint(900, 2)[0]]),
         ("R-065", [*fault(500, 600), socket(1500, None)]),  # a tenth of the life, and it expired

@@ -177,7 +177,7 @@ def test_renew_waits_longer_than_one_request_may(socket_file: Path) -> None:
 def test_no_client_verb_loads_an_event_loop_or_a_third_party(
     socket_file: Path, argv: tuple[str, ...], script: Callable[[str], bytes]
 ) -> None:
-    """Also where it fails: issue 4, point 8."""
+    """Also where it fails."""
     program = (
         "import sys; before = set(sys.modules); from broker.cli import main; main(sys.argv[1:]);"
         "print('LOADED', *sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"

@@ -64,10 +64,6 @@ class Store:
         """Forget a managed token."""
         del self._entries[name]
 
-    def token(self, name: str) -> ManagedToken:
-        """The managed token. KeyError for an unknown name."""
-        return self._entries[name].token
-
     def names(self) -> Sequence[str]:
         """The configured names, sorted."""
         return sorted(self._entries)

@@ -23,21 +23,33 @@ SCRIPT ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev test test-servers check simulate fuzz bench ci wheel lock clean
+.PHONY: help dev test test-servers test-backends test-publishing test-sockets soak check simulate fuzz bench ci wheel lock clean
 
 help: ## List the targets
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
 dev: $(VENV)/.runtime ## Watch a token being minted, published, renewed and rotated on a local authorization server
 	@# By the interpreter, since a script's first line cannot name one below a directory with a space in its name.
 	$(PY) -I $(VENV)/bin/token-broker dev $(ARGS)
 
 test: $(VENV)/.test ## Run the tests that need nothing but Python
-	$(PY) -m pytest -n $(WORKERS) -m "not keycloak" $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) -m "not (keycloak or backends or publishing or sockets)" $(ARGS)
 
 test-servers: $(VENV)/.test ## Run the tests against Keycloak (needs java and mvn)
 	$(PY) -m pytest -m keycloak $(ARGS)
+
+test-backends: $(VENV)/.test ## Run the slower proofs about secret backends
+	$(PY) -m pytest -m backends $(ARGS)
+
+test-publishing: $(VENV)/.test ## Run the slower proofs about files: system calls, crashes, real consumers (needs strace and Debian packages)
+	$(PY) -m pytest -m publishing $(ARGS)
+
+test-sockets: $(VENV)/.test ## Run the slower proofs about the socket: other uids, thousands of connections (as root)
+	$(PY) -m pytest -m sockets $(ARGS)
+
+soak: $(VENV)/.test ## Run the long forms of all proofs that have one (ARGS="-k torn")
+	SOAK=1 $(PY) -m pytest -m soak $(ARGS)
 
 check: $(VENV)/.test ## Lint, formatting, types and layering
 	$(VENV)/bin/ruff check

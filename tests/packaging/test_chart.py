@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import broker
-from tests.packaging.helm import helm
+from tests.kubernetes_programs import helm
 from tests.packaging.project import BIN, ROOT, run
 
 CHART = ROOT / "helm/token-broker"

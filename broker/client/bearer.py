@@ -55,3 +55,19 @@ class Bearer:
             return self._client.successor(sent.token, requested_at=sent.at, wait=self.patience)
         except TokenClientError:
             return None
+
+
+class Adapter:
+    """Base of the adapters for libraries that ask for tokens synchronously."""
+
+    def __init__(
+        self,
+        name: str,
+        client: TokenClient | None = None,
+        *,
+        min_valid: float = 0.0,
+        wait: float = 0.0,
+        patience: float = 5.0,
+    ) -> None:
+        """`min_valid` and `wait` as of `TokenClient.get`; `patience` is the time for a successor after a 401."""
+        self._bearer = Bearer(name, client, min_valid=min_valid, wait=wait, patience=patience)

@@ -6,8 +6,7 @@ botocore itself: its event handlers are callables.
 
 from __future__ import annotations
 
-from broker.client.bearer import Bearer, Sent
-from broker.client.token_client import TokenClient
+from broker.client.bearer import Adapter, Sent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,24 +18,12 @@ _SENT = "token_broker_sent"
 _FIRST_ATTEMPT = 1
 
 
-class BotocoreAuth:
+class BotocoreAuth(Adapter):
     """A handler of botocore's events: `BotocoreAuth("deploy").register(client.meta.events)`.
 
     Meant for services that want a bearer token where AWS wants a signature: make the client with
     `Config(signature_version=botocore.UNSIGNED)`.
     """
-
-    def __init__(
-        self,
-        name: str,
-        client: TokenClient | None = None,
-        *,
-        min_valid: float = 0.0,
-        wait: float = 0.0,
-        patience: float = 5.0,
-    ) -> None:
-        """`min_valid` and `wait` as of `TokenClient.get`; `patience` is the time for a successor after a 401."""
-        self._bearer = Bearer(name, client, min_valid=min_valid, wait=wait, patience=patience)
 
     def register(self, events: Any) -> None:
         """Listen to the events of a client (`client.meta.events`) or of a whole session's emitter."""

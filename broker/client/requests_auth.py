@@ -6,28 +6,15 @@ requests itself: to that library any callable is an authentication.
 
 from __future__ import annotations
 
-from broker.client.bearer import Bearer, Sent
-from broker.client.token_client import TokenClient
+from broker.client.bearer import Adapter, Sent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class RequestsAuth:
+class RequestsAuth(Adapter):
     """Puts the current token into each request; `auth=` of a request or of a session, for any number of threads."""
-
-    def __init__(
-        self,
-        name: str,
-        client: TokenClient | None = None,
-        *,
-        min_valid: float = 0.0,
-        wait: float = 0.0,
-        patience: float = 5.0,
-    ) -> None:
-        """`min_valid` and `wait` as of `TokenClient.get`; `patience` is the time for a successor after a 401."""
-        self._bearer = Bearer(name, client, min_valid=min_valid, wait=wait, patience=patience)
 
     def __call__(self, request: Any) -> Any:
         """Called by requests for each request. Raises TokenClientError."""

@@ -114,7 +114,7 @@ class UnixServer:
             self._routes.rules = rules
         self._routes.quick.clear()
         for connection in self._listener.connections if self._listener else ():
-            if isinstance(connection, _UnixConnection):
+            if isinstance(connection, UnixConnection):
                 connection.readable.clear()
 
     def observe(self, event: Event) -> None:
@@ -139,7 +139,7 @@ class UnixServer:
             self._desk.serve(accepted, credential, peer)
             return None
         self._per_uid[peer.uid] += 1
-        return _UnixConnection(
+        return UnixConnection(
             routes=self._routes,
             reader=self._reader,
             traffic=self._traffic,
@@ -170,7 +170,7 @@ class UnixServer:
             self._listener.lost(connection)
 
 
-class _UnixConnection(Connection):
+class UnixConnection(Connection):
     """One peer. What was asked before in the same bytes is answered without parsing and without waiting."""
 
     __slots__ = ("_boot", "_by_head", "_revision", "_routes", "_traffic", "peer", "readable")

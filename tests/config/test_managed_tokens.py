@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from broker.config.managed_tokens import RESERVED_PARAMETERS
+from broker.oauth import token_endpoint
 from tests.config.surroundings import MINIMAL, faults_of, load_text
 
 AT = "tokens.deploy"
@@ -76,6 +77,11 @@ def test_parameters_cannot_override_what_the_broker_sends(tmp_path: Path, name: 
     """R-027: neither the grant nor the client, and nothing twice."""
     faults = faults_with(tmp_path, f'parameters = {{ {name} = "S3CR3T-1" }}')
     assert {f"{AT}.parameters.{name}": f"not allowed here; {RESERVED_PARAMETERS[name]}"} == faults
+
+
+def test_the_names_that_are_refused_are_those_that_the_request_refuses() -> None:
+    """What the configuration lets through never fails at the token endpoint."""
+    assert token_endpoint.RESERVED_PARAMETERS == RESERVED_PARAMETERS.keys()
 
 
 @pytest.mark.parametrize("value", ['""', '"a\\nb"', '"ünï"', '"a\\u007f"'])

@@ -18,7 +18,7 @@ from broker.server.patience import Patience
 from broker.server.peer import AccessRule, Peer
 from broker.server.routes import Routes
 from broker.server.traffic import Traffic
-from broker.server.unix import _UnixConnection
+from broker.server.unix import UnixConnection
 from tests.server.fakes import FakeReader, ManualClock, Observed
 
 READABLE, HIDDEN = "S3CR3T-readable", "S3CR3T-hidden"
@@ -70,7 +70,7 @@ async def _connection(data: bytes, cuts: tuple[int, ...]) -> list[int]:
     traffic = Traffic(Observed())
     routes = Routes(reader=reader, rules=RULES, clock=clock, traffic=traffic, own_uid=os.geteuid() or 4242)
     transport = Transport()
-    connection = _UnixConnection(
+    connection = UnixConnection(
         routes=routes,
         reader=reader,
         traffic=traffic,

@@ -23,7 +23,7 @@ from broker.core.store import Store
 from broker.events import Event
 from broker.ports import Clock, HttpTransport, Observer
 from broker.server.peer import AccessRule, Peer
-from broker.server.unix import SocketLimits, UnixServer, _UnixConnection
+from broker.server.unix import SocketLimits, UnixConnection, UnixServer
 from broker.telemetry.event_log import LogObserver
 from broker.telemetry.metrics import Metrics
 from tests.simulation.secret_store import SimulatedThreads
@@ -77,7 +77,7 @@ class Process:
             clock=serving_clock or clock,
             boot=(lambda: serving_clock.now().boot) if serving_clock else clock.boot,
         )
-        self._connection: _UnixConnection | None = None
+        self._connection: UnixConnection | None = None
         self._wire = Wire()
         self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
@@ -164,7 +164,7 @@ class Process:
 
     def _exchange(self, request: bytes) -> tuple[int, bytes]:
         if self._connection is None or not self._connection.open:
-            self._connection = _UnixConnection(
+            self._connection = UnixConnection(
                 routes=self._server._routes,
                 reader=self.store,
                 traffic=self._server._traffic,

@@ -3,6 +3,9 @@
 Owns: the walk, one component at a time through descriptors, so that whatever is swapped meanwhile leads
 nowhere else; what makes a directory unsafe; the creation of missing ones. Refuses to know: the file.
 
+openat2(2) with RESOLVE_NO_SYMLINKS would be one call, but shows nothing of the directories on the way, whose
+owners matter as much; looking at them afterwards would look at others.
+
 Directories we create get mode 0755: the files' own modes protect the tokens, and a reader in a file's group
 must be able to reach it.
 """
@@ -15,6 +18,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from broker.api import SinkError
@@ -65,6 +69,14 @@ def opened(path: str, *, create: bool) -> Iterator[int]:
         yield readable
 
 
+def described(path: str) -> str:
+    """`path`, or the nearest directory above it that can be seen, with owner and mode: for messages."""
+    try:
+        return f"{path}, {_access(os.lstat(path))}"
+    except OSError:
+        return path if path == "/" else described(str(Path(path).parent))
+
+
 def _step(parent: int, name: str, *, create: bool) -> int:
     try:
         return os.open(name, _STEP, dir_fd=parent)
@@ -92,9 +104,9 @@ def _refuse_link(parent: int, name: str, where: str) -> None:
 
 def _refuse_unsafe(place: _Place) -> None:
     writers = _foreign_writers(place.status)
-    if writers:
+    if writers and not place.status.st_mode & stat.S_ISVTX:  # the sticky bit protects the entries of each
         raise SinkError(
-            f"directory {place.path} ({_described(place.status)}) is writable by {writers}: "
+            f"directory {place.path} ({_access(place.status)}) is writable by {writers}: "
             f"chmod {'o' if writers == 'others' else 'g'}-w it, or publish into another directory",
             code="unsafe_directory",
         )
@@ -104,16 +116,14 @@ def _refuse_planted(place: _Place, *, above: _Place) -> None:
     """A directory that others may write can lead on only into one that they cannot have put there."""
     if _foreign_writers(above.status) and place.status.st_uid not in {0, os.geteuid()}:
         raise SinkError(
-            f"directory {place.path} ({_described(place.status)}) lies in {above.path}, where others can "
-            "replace it, and belongs neither to root nor to the broker: publish into another directory",
+            f"directory {place.path} ({_access(place.status)}) lies in {above.path}, where others can "
+            "make one, and belongs neither to root nor to the broker: publish into another directory",
             code="unsafe_directory",
         )
 
 
 def _foreign_writers(status: os.stat_result) -> str | None:
-    """Who besides the owner may put and rename entries there; nobody where the sticky bit protects them."""
-    if status.st_mode & stat.S_ISVTX:
-        return None
+    """Who besides the owner may make entries there."""
     if status.st_mode & stat.S_IWOTH:
         return "others"
     if status.st_mode & stat.S_IWGRP and status.st_gid != _primary_group(status.st_uid):
@@ -128,7 +138,7 @@ def _primary_group(uid: int) -> int | None:
         return os.getegid() if uid == os.geteuid() else None
 
 
-def _described(status: os.stat_result) -> str:
+def _access(status: os.stat_result) -> str:
     try:
         owner = pwd.getpwuid(status.st_uid).pw_name
     except KeyError:

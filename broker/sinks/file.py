@@ -1,8 +1,8 @@
 """The file sink: a token in a file that is never torn, never empty and never readable by anyone else.
 
 Owns: the options, the order of a publication, and the words for what went wrong. Refuses to know: which
-system calls replace a file (`replacement`), how a directory is reached (`directory`), what the bytes are
-(`formats`).
+system calls replace a file (`replacement`), how a directory is reached (`directory`), what else there is in it
+(`surroundings`), what the bytes are (`formats`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import grp
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -28,10 +28,10 @@ from broker.api import (
     TokenSinkPlugin,
 )
 from broker.events import LifeCycle
-from broker.sinks import mounts
-from broker.sinks.directory import opened
+from broker.sinks.directory import described, opened
 from broker.sinks.formats import Format, render
-from broker.sinks.replacement import Access, keep_if_equal, remove_leftovers, replace
+from broker.sinks.replacement import Access, keep_if_equal, make_durable, replace
+from broker.sinks.surroundings import Surroundings
 
 DEFAULT_VARIABLE: Final = "ACCESS_TOKEN"
 
@@ -40,7 +40,8 @@ _FIXES: Final = {
     errno.EDQUOT: "raise the quota of the broker's user",
     errno.EROFS: "remount it writable, or publish elsewhere",
     errno.EACCES: "give the broker's user write permission on the directory",
-    errno.EPERM: "give the broker's user write permission on the directory",
+    errno.EPERM: "give the broker's user write permission on the directory; in a sticky one, remove the other "
+    "user's file",
     errno.EMFILE: "raise LimitNOFILE",
     errno.ENFILE: "raise fs.file-max",
     errno.EIO: "look for disk errors in the kernel log",
@@ -71,8 +72,9 @@ class FileSink:
         self._options = options
         self._observer = context.observer
         self._directory, self._name = os.path.split(os.path.normpath(options.path))
-        self._looked_around = False
-        self._directory_behind = False
+        self._surroundings = Surroundings(self._directory, self._name, context.observer)
+        self._durable: bool | None = None
+        """None: what is there may be a predecessor's, killed before it was durable. False: to be written anew."""
 
     def publish(self, publication: Publication) -> None:
         """Replace the file, or leave it untouched where it holds the same bytes already."""
@@ -81,26 +83,29 @@ class FileSink:
             raise SinkError(f"{self._options.path}: an empty token is not published", code="empty")
         access = self._access()
         with self._explained("publish"), opened(self._directory, create=True) as directory:
-            self._look_around(directory)
+            self._surroundings.look(directory)
             self._refuse_special(directory)
-            if not keep_if_equal(directory, self._name, content, access):
+            if self._durable is False or not keep_if_equal(directory, self._name, content, access):
+                self._durable = False
                 replace(directory, self._name, content, access)
-                self._directory_behind = True
-            if self._directory_behind:
-                os.fsync(directory)
-                self._directory_behind = False
+            if not self._durable:
+                # A second fsync after a failed one would succeed without a reason: then all is written anew.
+                self._durable = False
+                make_durable(directory)
+                self._durable = True
 
     def withdraw(self) -> None:
         """Remove the file; what is no file of ours stays."""
-        with self._explained("remove"):
-            try:
-                with opened(self._directory, create=False) as directory:
-                    status = os.stat(self._name, dir_fd=directory, follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                        os.unlink(self._name, dir_fd=directory)
-                        os.fsync(directory)
-            except FileNotFoundError:
-                return
+        with (
+            self._explained("remove"),
+            suppress(FileNotFoundError),
+            opened(self._directory, create=False) as directory,
+        ):
+            with suppress(FileNotFoundError):
+                status = os.stat(self._name, dir_fd=directory, follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                    os.unlink(self._name, dir_fd=directory)
+            make_durable(directory)  # also where the file went in an attempt that failed here
 
     def close(self) -> None:
         """Nothing is held between publications, so that a directory built anew is found again."""
@@ -118,19 +123,6 @@ class FileSink:
                 code="group",
             ) from None
         return Access(mode=0o640 if mode is None else mode, gid=gid, group=group)
-
-    def _look_around(self, directory: int) -> None:
-        """Once: clean up after a killed process, and say where tokens would outlive a power cut."""
-        if self._looked_around:
-            return
-        remove_leftovers(directory, self._name)
-        kind = mounts.file_system(directory)
-        if kind is not None and kind not in mounts.MEMORY:
-            self._warn(
-                f"{self._directory} is on {kind}, which is not a memory file system: tokens outlive a "
-                "power cut there; publish below /run, or on a tmpfs"
-            )
-        self._looked_around = True
 
     def _refuse_special(self, directory: int) -> None:
         try:
@@ -158,12 +150,16 @@ class FileSink:
         try:
             yield
         except SinkError as error:
+            self._surroundings.disturbed()
             if self._options.path in error.message:
                 raise
             raise SinkError(f"{self._options.path}: {error.message}", code=error.code) from None
         except OSError as error:
+            self._surroundings.disturbed()
             number = error.errno or errno.EIO
             where = error.filename if isinstance(error.filename, str) and error.filename[0] == "/" else None
+            if number in {errno.EACCES, errno.EPERM}:
+                where = described(where or self._directory)
             at = f" (at {where})" if where and where != self._options.path else ""
             fix = _FIXES.get(number, "look at the file system")
             raise SinkError(

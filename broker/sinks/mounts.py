@@ -1,4 +1,4 @@
-"""Which file system holds a directory, as Linux tells it.
+"""Which file system holds a directory, and what room it has left.
 
 Owns: the look-up by mount id, which holds where device numbers do not (btrfs, overlay). Refuses to know:
 what follows from the answer.
@@ -6,6 +6,8 @@ what follows from the answer.
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,3 +26,20 @@ def file_system(descriptor: int) -> str | None:
     except (OSError, StopIteration, IndexError):
         return None
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What may still be written; None where the file system has no such limit, or does not count."""
+
+    size_bytes: int | None
+    inodes: int | None
+
+
+def room(descriptor: int) -> Room:
+    """What is left on the file system of an open directory. Raises OSError."""
+    found = os.fstatvfs(descriptor)
+    return Room(
+        size_bytes=found.f_bavail * found.f_frsize if found.f_blocks else None,
+        inodes=found.f_favail if found.f_files else None,
+    )

@@ -20,6 +20,8 @@ from broker.api import SinkError
 
 _PREFIX: Final = ".token-broker."
 _ABANDONED_AFTER_SECONDS: Final = 3600.0
+# Some network and shared-folder file systems have no fsync for directories; nothing is left to be done there.
+_NO_SUCH_PROMISE: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO that appears between look and open must not hold us.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -70,6 +72,15 @@ def replace(directory: int, name: str, content: bytes, access: Access) -> None:
         with suppress(OSError):
             os.unlink(temporary, dir_fd=directory)
         raise
+
+
+def make_durable(directory: int) -> None:
+    """Let the names in `directory` survive a power cut, where the file system can promise that."""
+    try:
+        os.fsync(directory)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_PROMISE:
+            raise
 
 
 def keep_if_equal(directory: int, name: str, content: bytes, access: Access) -> bool:

@@ -1,8 +1,8 @@
 """A file sink in a process of its own: to be traced, limited and killed.
 
 Owns: both sides of the conversation. `python -m tests.sinks.publisher_process PATH` reads lines on standard
-input, `publish NUMBER FILL` or `limit BYTES`, and answers each with `ok` or `error: MESSAGE`. Refuses to
-know: what is expected.
+input, `publish NUMBER FILL`, `limit BYTES` or `warnings`, and answers each with `ok`, `error: MESSAGE` or the
+warnings so far. Refuses to know: what is expected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, cast
 
-from broker.api import SinkError
+from broker.api import LifeCycle, SinkError
+from broker.testing.observer import RecordingObserver
 from tests.sinks.publishing import publication, sink_for
 
 REPOSITORY: Final = Path(__file__).parents[2]
@@ -66,13 +67,16 @@ def publisher_process(path: Path, *, wrapper: tuple[str, ...] = ()) -> Iterator[
 
 def main() -> None:
     """The child's side."""
-    sink = sink_for(Path(sys.argv[1]))
+    observer = RecordingObserver()
+    sink = sink_for(Path(sys.argv[1]), observer=observer)
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
     for line in sys.stdin:
         command, *numbers = line.split()
         answer = "ok"
         if command == "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (int(numbers[0]), resource.RLIM_INFINITY))
+        elif command == "warnings":
+            answer = " | ".join(event.message for event in observer.of(LifeCycle))
         else:
             try:
                 sink.publish(publication(int(numbers[0]), fill=int(numbers[1])))

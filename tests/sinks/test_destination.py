@@ -197,6 +197,15 @@ def test_a_persistent_file_system_is_warned_about_once(tmp_path: Path) -> None:
     assert (0 if kind in mounts.MEMORY else 1) == len([text for text in warnings if f" is on {kind}" in text])
 
 
+def test_one_warning_is_enough_for_all_files_of_a_directory(tmp_path: Path) -> None:
+    """R-125: a thousand tokens in one place have one thing to be said about them."""
+    observer = RecordingObserver()
+    for name in ("a", "b", "c"):
+        sink_for(tmp_path / name, observer=observer).publish(publication(1))
+    warnings = [event.message for event in observer.of(LifeCycle) if "memory file system" in event.message]
+    assert len(warnings) <= 1
+
+
 def test_memory_is_known_as_such() -> None:
     """R-125: /dev/shm is a tmpfs wherever Linux runs; a closed descriptor has no file system."""
     if not Path("/dev/shm").is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -172,13 +173,30 @@ def test_below_a_directory_that_others_may_write_our_own_is_good_enough(tmp_path
     assert (tmp_path / "tokens" / "deploy").exists()
 
 
-def test_below_a_directory_that_others_may_write_a_planted_one_is_refused(tmp_path: Path) -> None:
-    """F-34: whoever can swap the directory cannot make us write into theirs."""
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_below_a_directory_that_others_may_write_a_planted_one_is_refused(tmp_path: Path, mode: int) -> None:
+    """F-34: whoever can make or swap the directory cannot make us write into theirs."""
     if os.geteuid():
         pytest.skip("only root can make a directory of somebody else's")
-    tmp_path.chmod(0o777)
+    tmp_path.chmod(mode)
     (tmp_path / "tokens").mkdir()
     os.chown(tmp_path / "tokens", NOBODY, NOBODY)
-    with pytest.raises(SinkError, match="where others can replace it"):
+    with pytest.raises(SinkError, match="where others can make one"):
         sink_for(tmp_path / "tokens" / "deploy").publish(publication(1))
     assert [] == entries(tmp_path / "tokens")
+
+
+def test_a_directory_that_refuses_us_is_named_with_owner_and_mode(tmp_path: Path) -> None:
+    """F-34: so that the message alone shows what is wrong."""
+    if os.geteuid():
+        pytest.skip("root is refused nothing; this needs a process that can give its rights away")
+    try:
+        os.seteuid(NOBODY)
+        with pytest.raises(SinkError, match="Permission denied: give the broker's user") as refused:
+            sink_for(tmp_path / "new" / "token").publish(publication(1))
+    finally:
+        os.seteuid(0)
+    named = re.search(r"\(at (?P<path>/[^,]+), owner root, mode (?P<mode>07\d\d)\)", refused.value.message)
+    assert named is not None, refused.value.message
+    assert tmp_path.is_relative_to(named["path"])
+    assert int(named["mode"], 8) == mode_of(Path(named["path"]))

@@ -1,0 +1,69 @@
+"""What lies around a token file: leftovers of killed processes, a disk instead of memory, too little room.
+
+Owns: when to look, and what was said already. Refuses to know: publications, and how to remove or count.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from broker.api import LifeCycle, Observer
+from broker.sinks import mounts
+from broker.sinks.replacement import remove_leftovers
+
+LOW_BYTES: Final = 64 * 1024
+LOW_INODES: Final = 64
+
+_on_disk: Final[set[str]] = set()
+"""Directories that were warned about: one word is enough for a thousand tokens, and for the life of the process."""
+
+
+class Surroundings:
+    """Of the file `name` in `directory`. Nothing that is seen here hinders a publication: it raises no OSError."""
+
+    def __init__(self, directory: str, name: str, observer: Observer) -> None:
+        self._directory = directory
+        self._name = name
+        self._observer = observer
+        self._clean = False
+        self._crowded = False
+
+    def look(self, descriptor: int) -> None:
+        """Clean up where there may be need to, and warn of what has not been warned of; before a publication."""
+        with suppress(OSError):
+            if not self._clean:
+                self._clean = True
+                self._look_at_kind(descriptor)
+                remove_leftovers(descriptor, self._name)
+            self._look_at_room(descriptor)
+
+    def disturbed(self) -> None:
+        """A publication failed, and may have been unable to remove what it began."""
+        self._clean = False
+
+    def _look_at_kind(self, descriptor: int) -> None:
+        kind = mounts.file_system(descriptor)
+        if kind is None or kind in mounts.MEMORY or self._directory in _on_disk:
+            return
+        _on_disk.add(self._directory)
+        self._warn(
+            f"{self._directory} is on {kind}, which is not a memory file system: tokens outlive a "
+            "power cut there; publish below /run, or on a tmpfs"
+        )
+
+    def _look_at_room(self, descriptor: int) -> None:
+        room = mounts.room(descriptor)
+        crowded = (room.size_bytes is not None and room.size_bytes < LOW_BYTES) or (
+            room.inodes is not None and room.inodes < LOW_INODES
+        )
+        if crowded and not self._crowded:
+            left = [] if room.size_bytes is None else [f"{room.size_bytes // 1024} KiB"]
+            left += [] if room.inodes is None else [f"{room.inodes} inodes"]
+            self._warn(
+                f"{self._directory} has {' and '.join(left)} left: free space there before the next token comes"
+            )
+        self._crowded = crowded
+
+    def _warn(self, message: str) -> None:
+        self._observer(LifeCycle(phase="warning", message=message))

@@ -13,6 +13,7 @@ from typing import Any
 from broker.api import PluginContext, SecretBackendPlugin
 from broker.app.cache_place import CachePlace
 from broker.app.outside import Outside
+from broker.app.supervision import supervise
 from broker.app.unit import PublisherPlace, Unit
 from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
@@ -21,6 +22,7 @@ from broker.core.cache.identity import token_identity
 from broker.core.credentials import CredentialSource
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Authenticate, Minter
+from broker.core.naps import Naps
 from broker.core.publisher import Publisher
 from broker.core.renewer import Renewer
 from broker.core.secret_watch import SecretWatch
@@ -46,7 +48,9 @@ class Assembly:
         self._backends: dict[str, tuple[PluginTable, BackendClient]] = {}
         self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
         self._units: dict[str, Unit] = {}
-        self._cache = CachePlace(outside)
+        self._naps = Naps(outside.clock)
+        self._suspensions: asyncio.Task[None] | None = None
+        self._cache = CachePlace(outside, self._naps)
 
     @property
     def units(self) -> Mapping[str, Unit]:
@@ -55,6 +59,9 @@ class Assembly:
 
     async def apply(self, config: Config, group: asyncio.TaskGroup) -> None:
         """Start, stop and replace what differs from the configuration in force; the rest is not touched (R-012)."""
+        if self._suspensions is None:
+            watch = supervise("suspensions", self._naps.watch)
+            self._suspensions = group.create_task(watch, name="suspensions")
         old_backends, old_servers = dict(self._backends), dict(self._servers)
         self._backends = {
             name: _kept(old_backends, name, table) or (table, self._backend(name, table))
@@ -79,6 +86,8 @@ class Assembly:
 
     async def stop(self) -> None:
         """Stop everything; published files stay."""
+        if self._suspensions is not None:
+            self._suspensions.cancel()
         await asyncio.gather(*(unit.stop(keep=None) for unit in self._units.values()))
         await asyncio.gather(
             *(client.close() for _, client in self._backends.values()),
@@ -153,12 +162,12 @@ class Assembly:
             request=request,
             default_lifetime_seconds=table.default_lifetime,
             client_auth=self._client_auth,
-            clock=self._clock,
+            naps=self._naps,
         )
         renewer = Renewer(
             token=token,
             minter=minter,
-            clock=self._clock,
+            naps=self._naps,
             observer=self._observer,
             rng=self._rng,
             due_now=changed,
@@ -196,7 +205,7 @@ class Assembly:
             target=target,
             withdraw_on_expiry=remove,
             runner=self._sink_threads,
-            clock=self._clock,
+            naps=self._naps,
             observer=self._observer,
             rng=self._rng,
         )
@@ -230,7 +239,7 @@ class Assembly:
             max_concurrent_mints=table.max_concurrent_mints,
         )
         transport = self._outside.transport(table)
-        return AuthorizationServer(settings, transport=transport, clock=self._clock, observer=self._observer)
+        return AuthorizationServer(settings, transport=transport, naps=self._naps, observer=self._observer)
 
     def _client_auth(self, method: str) -> Authenticate:
         return self._plugins.client_auth(method).authenticate

@@ -17,14 +17,16 @@ from broker.core.cache.keeper import Keeper
 from broker.core.cache.key import CacheKey
 from broker.core.cache.token_cache import TokenCache
 from broker.core.managed_token import ManagedToken
+from broker.core.naps import Naps
 from broker.model import Revision
 
 
 class CachePlace:
     """Builds the cache and its keepers; without `[cache]` there are none."""
 
-    def __init__(self, outside: Outside) -> None:
+    def __init__(self, outside: Outside, naps: Naps) -> None:
         self._outside = outside
+        self._naps = naps
         self._state_dir: str | None = None
         self._cache: TokenCache | None = None
         self._sweep: asyncio.Task[None] | None = None
@@ -56,7 +58,7 @@ class CachePlace:
             foreign=foreign,
             cache=self._cache,
             renew=renew,
-            clock=self._outside.clock,
+            naps=self._naps,
         )
 
     async def remove(self, name: str) -> None:

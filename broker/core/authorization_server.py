@@ -10,13 +10,14 @@ import asyncio
 from dataclasses import dataclass
 
 from broker.core.gate import Gate
+from broker.core.naps import Naps
 from broker.errors import BrokerError
 from broker.events import ClockSkewMeasured
 from broker.model import AuthorizationServerMetadata, HttpRequest, HttpResponse
 from broker.oauth import metadata as documents
 from broker.oauth.clock_skew import clock_skew_seconds
 from broker.policy import retry
-from broker.ports import Clock, HttpTransport, Observer
+from broker.ports import HttpTransport, Observer
 
 DISCOVERY_SECONDS = 10.0
 TOKEN_SECONDS = 30.0
@@ -48,13 +49,13 @@ class AuthorizationServer:
         settings: AuthorizationServerSettings,
         *,
         transport: HttpTransport,
-        clock: Clock,
+        naps: Naps,
         observer: Observer,
     ) -> None:
         self.settings = settings
-        self.gate = Gate(max_concurrent_mints=settings.max_concurrent_mints, clock=clock)
+        self.gate = Gate(max_concurrent_mints=settings.max_concurrent_mints, naps=naps)
         self._transport = transport
-        self._clock = clock
+        self._clock = naps.clock
         self._observer = observer
         self._fetching = asyncio.Lock()
         self._metadata: AuthorizationServerMetadata | None = None

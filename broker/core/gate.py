@@ -10,18 +10,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from broker.core.naps import SHORTEST_NAP_SECONDS, nap_until
+from broker.core.naps import SHORTEST_NAP_SECONDS, Naps
 from broker.errors import BrokerError
 from broker.policy import gate as gates
-from broker.ports import Clock
 
 
 class Gate:
     """Who may ask one authorization server."""
 
-    def __init__(self, *, max_concurrent_mints: int, clock: Clock) -> None:
+    def __init__(self, *, max_concurrent_mints: int, naps: Naps) -> None:
         self._slots = asyncio.Semaphore(max_concurrent_mints)
-        self._clock = clock
+        self._naps = naps
+        self._clock = naps.clock
         self._state = gates.Gate()
 
     def pause(self, seconds: float) -> None:
@@ -56,4 +56,4 @@ class Gate:
                 if admission.wait_seconds == 0:
                     yield
                     return
-            await nap_until(now + max(admission.wait_seconds, SHORTEST_NAP_SECONDS), self._clock)
+            await self._naps.until(now + max(admission.wait_seconds, SHORTEST_NAP_SECONDS))

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from broker.api import ClientAuthentication
 from broker.core.authorization_server import AuthorizationServer
 from broker.core.credentials import Credentials, CredentialSource
-from broker.core.naps import nap_until
+from broker.core.naps import Naps
 from broker.errors import AwaitingSecret, CredentialRejected, SecretBackendError, TokenEndpointMoved
 from broker.model import AccessToken, Client, TokenRequest
 from broker.oauth import profiles, token_endpoint
 from broker.policy import rotation
-from broker.ports import Clock
 
 BETWEEN_REQUESTS_SECONDS = 0.1
 BETWEEN_SECRETS_SECONDS = 1.0
@@ -46,14 +45,15 @@ class Minter:
         request: TokenRequest,
         default_lifetime_seconds: float | None,
         client_auth: Callable[[str], Authenticate],
-        clock: Clock,
+        naps: Naps,
     ) -> None:
         self.server = server
         self.credentials = credentials
         self._request = request
         self._default_lifetime_seconds = default_lifetime_seconds
         self._client_auth = client_auth
-        self._clock = clock
+        self._naps = naps
+        self._clock = naps.clock
         self._asked_at = float("-inf")
 
     async def attempt(self, *, is_retry: bool, remaining_seconds: float) -> Minted:
@@ -82,7 +82,7 @@ class Minter:
             if used.client in tried:
                 continue
             if len(tried) > 1:
-                await nap_until(self._clock.now().boot + BETWEEN_SECRETS_SECONDS, self._clock)
+                await self._naps.until(self._clock.now().boot + BETWEEN_SECRETS_SECONDS)
             try:
                 return await exchange(used)
             except CredentialRejected as error:
@@ -111,7 +111,7 @@ class Minter:
             authentication=self._client_auth(method)(credentials.client),
         )
         # However quick server and backend are.
-        await nap_until(self._asked_at + BETWEEN_REQUESTS_SECONDS, self._clock)
+        await self._naps.until(self._asked_at + BETWEEN_REQUESTS_SECONDS)
         issued = self._clock.now()
         self._asked_at = issued.boot
         response = await self.server.send(request, remaining_seconds=remaining_seconds)

@@ -1,6 +1,7 @@
 """Sleeping on the clock that never steps.
 
-Owns: the one way to wait for an instant. Refuses to know: what happens then.
+Owns: the one way to wait for an instant, and noticing that the machine was suspended. Refuses to know: what happens
+then.
 """
 
 from __future__ import annotations
@@ -13,21 +14,44 @@ LONGEST_NAP_SECONDS = 30.0
 SHORTEST_NAP_SECONDS = 0.001
 """So that a rounding error between two clocks never becomes a loop without sleep."""
 
+SUSPENSION_LOOK_SECONDS = 4.0
+SHORTEST_SUSPENSION_SECONDS = 1.0
 
-async def nap_until(boot: float, clock: Clock, wake: asyncio.Event | None = None) -> bool:
-    """Sleep until CLOCK_BOOTTIME reads `boot`; True if `wake` was set before.
 
-    asyncio's timers stand still while the machine is suspended, so no single sleep is longer than 30 s.
+class Naps:
+    """All sleeps of one event loop's core.
+
+    asyncio's timers stand still while the machine is suspended: `watch` ends every nap that a suspension made too long,
+    and without it no single sleep is longer than 30 s.
     """
-    while (left := boot - clock.now().boot) > 0:
-        nap = max(SHORTEST_NAP_SECONDS, min(left, LONGEST_NAP_SECONDS))
-        if wake is None:
-            await asyncio.sleep(nap)
-            continue
-        try:
-            async with asyncio.timeout(nap):
-                await wake.wait()
-        except TimeoutError:
-            continue
-        return True
-    return wake is not None and wake.is_set()
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._napping: set[asyncio.Timeout] = set()
+
+    async def until(self, boot: float, wake: asyncio.Event | None = None) -> bool:
+        """Sleep until CLOCK_BOOTTIME reads `boot`; True if `wake` was set before."""
+        woken = wake or asyncio.Event()
+        while (left := boot - self.clock.now().boot) > 0:
+            nap = asyncio.timeout(max(SHORTEST_NAP_SECONDS, min(left, LONGEST_NAP_SECONDS)))
+            self._napping.add(nap)
+            try:
+                async with nap:
+                    await woken.wait()
+            except TimeoutError:
+                continue
+            finally:
+                self._napping.discard(nap)
+            return True
+        return woken.is_set()
+
+    async def watch(self) -> None:
+        """For ever: let everyone look at the clock again within 4 s of the end of a suspension (R-066)."""
+        loop = asyncio.get_running_loop()
+        ahead = self.clock.now().boot - loop.time()
+        while True:
+            await asyncio.sleep(SUSPENSION_LOOK_SECONDS)
+            before, ahead = ahead, self.clock.now().boot - loop.time()
+            if ahead - before > SHORTEST_SUSPENSION_SECONDS:
+                for nap in self._napping:
+                    nap.reschedule(loop.time())

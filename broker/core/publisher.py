@@ -12,13 +12,13 @@ import random
 from collections.abc import Callable
 
 from broker.core.managed_token import ManagedToken
-from broker.core.naps import nap_until
+from broker.core.naps import Naps
 from broker.core.retrying import until_success
 from broker.errors import BrokerError, SinkError
 from broker.events import Published
 from broker.model import Publication
 from broker.policy import retry
-from broker.ports import BlockingRunner, Clock, Observer, TokenSink
+from broker.ports import BlockingRunner, Observer, TokenSink
 
 PUBLISH_SECONDS = 30.0
 REPAIR_SECONDS = 45.0
@@ -37,7 +37,7 @@ class Publisher:
         target: str,
         withdraw_on_expiry: bool,
         runner: BlockingRunner,
-        clock: Clock,
+        naps: Naps,
         observer: Observer,
         rng: random.Random,
     ) -> None:
@@ -47,7 +47,8 @@ class Publisher:
         self._target = target
         self._withdraw_on_expiry = withdraw_on_expiry
         self._runner = runner
-        self._clock = clock
+        self._naps = naps
+        self._clock = naps.clock
         self._observer = observer
         self._rng = rng
         self._failures = 0
@@ -163,7 +164,7 @@ class Publisher:
         return retry.publication_delay(self._failures, self._rng.random())
 
     async def _nap(self, seconds: float) -> None:
-        await nap_until(self._clock.now().boot + seconds, self._clock)
+        await self._naps.until(self._clock.now().boot + seconds)
 
     async def _superseded_within(self, seconds: float) -> None:
         try:

@@ -11,13 +11,13 @@ import random
 
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Minted, Minter
-from broker.core.naps import nap_until
+from broker.core.naps import Naps
 from broker.core.retrying import until_success
 from broker.errors import BrokerError, ProtocolError
 from broker.events import ClientSecretExpiryKnown, MintFailed, MintSucceeded, RenewalPlanned
 from broker.policy import life as lives
 from broker.policy import retry
-from broker.ports import Clock, Observer, RenewAnswer
+from broker.ports import Observer, RenewAnswer
 
 LOOK_SECONDS = 30.0
 """How often a token is looked at while nothing is due, so that a state that time changed is told."""
@@ -31,18 +31,19 @@ class Renewer:
         *,
         token: ManagedToken,
         minter: Minter,
-        clock: Clock,
+        naps: Naps,
         observer: Observer,
         rng: random.Random,
         due_now: bool = False,
     ) -> None:
         self._token = token
         self._minter = minter
-        self._clock = clock
+        self._naps = naps
+        self._clock = naps.clock
         self._observer = observer
         self._rng = rng
         self._mint_now = asyncio.Event()
-        self._attempt_began = clock.now()
+        self._attempt_began = naps.clock.now()
         if due_now:
             self._mint_now.set()
 
@@ -73,7 +74,7 @@ class Renewer:
             if plan != planned:
                 planned = plan
                 self._observer(RenewalPlanned(token=self._token.name, at=plan.due.wall, reason=plan.reason))
-            await nap_until(min(plan.due.boot, now.boot + LOOK_SECONDS), self._clock, self._mint_now)
+            await self._naps.until(min(plan.due.boot, now.boot + LOOK_SECONDS), self._mint_now)
             self._token.look()
 
     async def _attempt(self) -> None:
@@ -144,8 +145,8 @@ class Renewer:
     async def _back_off(self, seconds: float) -> None:
         failed_at = self._clock.now().boot
         # Whatever happens meanwhile, no two requests are closer than this (R-053).
-        await nap_until(failed_at + min(seconds, retry.FLOOR_SECONDS), self._clock)
+        await self._naps.until(failed_at + min(seconds, retry.FLOOR_SECONDS))
         while not self._mint_now.is_set() and (now := self._clock.now().boot) < failed_at + seconds:
-            await nap_until(min(failed_at + seconds, now + LOOK_SECONDS), self._clock, self._mint_now)
+            await self._naps.until(min(failed_at + seconds, now + LOOK_SECONDS), self._mint_now)
             self._token.look()
         self._token.apply(lives.BackOffEnded())

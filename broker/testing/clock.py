@@ -40,10 +40,15 @@ class LoopClock:
     def __init__(self, loop_time: Callable[[], float], *, wall: float = START_WALL_SECONDS) -> None:
         self._loop_time = loop_time
         self._wall_offset = wall - loop_time()
+        self._suspended_seconds = 0.0
 
     def now(self) -> Moment:
-        seconds = self._loop_time()
+        seconds = self._loop_time() + self._suspended_seconds
         return Moment(wall=seconds + self._wall_offset, boot=seconds)
+
+    def suspend(self, seconds: float) -> None:
+        """The machine sleeps: both hands move, the loop's timers stand still."""
+        self._suspended_seconds += seconds
 
     def step_wall(self, seconds: float) -> None:
         """The wall clock is set; the loop's time goes on."""

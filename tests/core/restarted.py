@@ -105,7 +105,7 @@ class Restarted:
             identity=ID,
             cache=cache,
             renew=place.renewer.request,
-            clock=self.world.clock,
+            naps=self.world.naps,
             foreign=self.foreign,
         )
 

@@ -7,6 +7,7 @@ import itertools
 from contextlib import suppress
 
 from broker.core.gate import Gate
+from broker.core.naps import Naps
 from broker.errors import TransportError
 from broker.policy import gate as gates
 from broker.testing.clock import LoopClock
@@ -18,7 +19,7 @@ def test_wait_that_the_clock_cannot_tell_from_none_is_no_loop_without_sleep() ->
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        gate = Gate(max_concurrent_mints=4, clock=LoopClock(loop.time))
+        gate = Gate(max_concurrent_mints=4, naps=Naps(LoopClock(loop.time)))
         await asyncio.sleep(1_000_000)
         gate._state = gates.Gate(retries_left=1.0 - 1e-16 * 5, filled=loop.time())
         began = loop.time()
@@ -33,7 +34,7 @@ def test_breaker_lets_one_probe_through_at_a_time() -> None:
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        gate = Gate(max_concurrent_mints=4, clock=LoopClock(loop.time))
+        gate = Gate(max_concurrent_mints=4, naps=Naps(LoopClock(loop.time)))
         sent: list[float] = []
 
         async def attempt() -> None:
@@ -56,7 +57,7 @@ def test_cancelled_probe_does_not_keep_the_breaker_shut() -> None:
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        gate = Gate(max_concurrent_mints=4, clock=LoopClock(loop.time))
+        gate = Gate(max_concurrent_mints=4, naps=Naps(LoopClock(loop.time)))
         gate._state = gates.Gate(unreachable_in_a_row=9, last_outcome=loop.time(), filled=1.0)
 
         async def probe(seconds: float) -> None:

@@ -44,7 +44,7 @@ def publish(world: World, place: Place, sink: MemorySink, *, withdraw_on_expiry:
         target=f"memory-{id(sink)}",
         withdraw_on_expiry=withdraw_on_expiry,
         runner=InlineRunner(),
-        clock=world.clock,
+        naps=world.naps,
         observer=world.observer,
         rng=random.Random(1),
     )

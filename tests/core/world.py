@@ -18,6 +18,7 @@ from broker.core.backend_client import BackendClient
 from broker.core.credentials import CredentialSource
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Minter
+from broker.core.naps import Naps
 from broker.core.renewer import Renewer
 from broker.core.secret_watch import SecretWatch
 from broker.core.store import Store
@@ -114,6 +115,7 @@ class World:
     def __init__(self, *, seed: int = 1) -> None:
         loop = asyncio.get_running_loop()
         self.clock = LoopClock(loop.time)
+        self.naps = Naps(self.clock)
         self.began = loop.time()
         self.observer = RecordingObserver()
         self.rng = random.Random(seed)
@@ -133,7 +135,7 @@ class World:
                 max_concurrent_mints=4,
             ),
             transport=self.server,
-            clock=self.clock,
+            naps=self.naps,
             observer=self.observer,
         )
         self.backends = {
@@ -170,12 +172,12 @@ class World:
             request=TokenRequest(scope=("a",)),
             default_lifetime_seconds=None,
             client_auth=lambda method: client_secret_post.plugin.authenticate,  # noqa: ARG005 - one method here
-            clock=self.clock,
+            naps=self.naps,
         )
         renewer = Renewer(
             token=token,
             minter=minter,
-            clock=self.clock,
+            naps=self.naps,
             observer=self.observer,
             rng=self.rng,
         )

@@ -15,7 +15,7 @@ EXCUSING_LAG_SECONDS = {
     "network": 60.0,  # an attempt under way runs into its deadline
     "pause": 960.0,  # fifteen minutes of Retry-After at most, and its spread
     "credential": 960.0,  # the longest back-off after a rejection
-    "machine": 60.0,  # naps are not longer than thirty seconds
+    "machine": 10.0,  # a suspension is noticed within four seconds
     "restart": 5.0,
     "caching": 60.0,
 }

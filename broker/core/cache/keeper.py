@@ -16,11 +16,10 @@ from broker.core.cache.key import RETRY_SECONDS
 from broker.core.cache.refusals import KeyUnavailable
 from broker.core.cache.token_cache import TokenCache
 from broker.core.managed_token import ManagedToken
-from broker.core.naps import nap_until
+from broker.core.naps import Naps
 from broker.errors import BrokerError
 from broker.model import Revision
 from broker.policy import life as lives
-from broker.ports import Clock
 
 FIRST_LOOK_SECONDS: Final = 2.0
 """No mint is held up for longer: a key in a backend that hangs must not cost a token."""
@@ -38,14 +37,15 @@ class Keeper:
         identity: str,
         cache: TokenCache,
         renew: Callable[[], object],
-        clock: Clock,
+        naps: Naps,
         foreign: Revision | None = None,
     ) -> None:
         self._token = token
         self._identity = identity
         self._cache = cache
         self._renew = renew
-        self._clock = clock
+        self._naps = naps
+        self._clock = naps.clock
         self._foreign = foreign
         """A revision that is served, but was minted for another identity; never kept under this one."""
         self._kept: Revision | None = None
@@ -131,4 +131,4 @@ class Keeper:
             self._cache.warn(f"{self._token.name}: {message}")
 
     async def _nap(self) -> None:
-        await nap_until(self._clock.now().boot + RETRY_SECONDS, self._clock)
+        await self._naps.until(self._clock.now().boot + RETRY_SECONDS)

@@ -1,0 +1,49 @@
+"""The machine is suspended: the loop's timers stand still, tokens go on ageing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from broker.core.naps import Naps
+from tests.core.world import LIFETIME_SECONDS, World
+from tests.virtual_time import run_virtually
+
+RESUMED_SECONDS = 5.0
+
+
+def test_token_that_expired_in_suspension_is_minted_again_within_five_seconds() -> None:
+    """R-066, F-43: thirteen hours asleep are longer than a token's life; nobody waits for the next long nap to end."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        watch = asyncio.create_task(world.naps.watch())
+        for number in range(1, 12):
+            await world.until(100.0 * number + number / 2)
+            before = len(world.request_times)
+            world.clock.suspend(LIFETIME_SECONDS + 3600)
+            assert place.token.record().state == "expired"
+            await asyncio.sleep(RESUMED_SECONDS)
+            assert before + 1 == len(world.request_times)
+            assert place.token.record().state == "fresh"
+        watch.cancel()
+
+    run_virtually(scenario)
+
+
+def test_nap_that_is_not_over_goes_on_after_a_suspension() -> None:
+    """A nap of an hour, after half an hour of suspension, ends when the hour is over on the boot clock."""
+
+    async def scenario() -> None:
+        world = World()
+        naps = Naps(world.clock)
+        watch = asyncio.create_task(naps.watch())
+        began = world.clock.now().boot
+        nap = asyncio.create_task(naps.until(began + 3600))
+        await asyncio.sleep(10)
+        world.clock.suspend(1800)
+        assert not await nap
+        assert began + 3600 <= world.clock.now().boot < began + 3601
+        watch.cancel()
+
+    run_virtually(scenario)

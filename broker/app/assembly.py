@@ -129,8 +129,6 @@ class Assembly:
             clock=self._clock,
             observer=self._observer,
         )
-        if old is not None:
-            token.adopt(old.token)
         credentials = CredentialSource(
             client_id=table.client_id,
             client_secrets=table.client_secrets,
@@ -155,7 +153,8 @@ class Assembly:
             request=request,
         )
         changed = old is not None and old.identity != identity
-        foreign = old.token.revision if old and changed else old.foreign if old else None
+        if old is not None:
+            token.adopt(old.token, outdated=changed)
         minter = Minter(
             server=server,
             credentials=credentials,
@@ -186,8 +185,7 @@ class Assembly:
             table=table,
             fingerprint=fingerprint,
             identity=identity,
-            foreign=foreign,
-            keeper=self._cache.keeper(token, identity=identity, foreign=foreign, renew=renewer.request),
+            keeper=self._cache.keeper(token, identity=identity, renew=renewer.request),
             renewer=renewer,
             watch=watch,
             publishers=[self._place(token, sink) for sink in (*table.files, *table.sinks)],

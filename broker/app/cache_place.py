@@ -18,7 +18,6 @@ from broker.core.cache.key import CacheKey
 from broker.core.cache.token_cache import TokenCache
 from broker.core.managed_token import ManagedToken
 from broker.core.naps import Naps
-from broker.model import Revision
 
 
 class CachePlace:
@@ -46,16 +45,13 @@ class CachePlace:
         if self._cache is not None:
             self._sweep = group.create_task(self._cache.remove_all_but(config.tokens), name="cache sweep")
 
-    def keeper(
-        self, token: ManagedToken, *, identity: str, foreign: Revision | None, renew: Callable[[], object]
-    ) -> Keeper | None:
+    def keeper(self, token: ManagedToken, *, identity: str, renew: Callable[[], object]) -> Keeper | None:
         """What keeps this token; None without a cache."""
         if self._cache is None:
             return None
         return Keeper(
             token=token,
             identity=identity,
-            foreign=foreign,
             cache=self._cache,
             renew=renew,
             naps=self._naps,

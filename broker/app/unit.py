@@ -13,7 +13,6 @@ from broker.core.managed_token import ManagedToken
 from broker.core.publisher import Publisher
 from broker.core.renewer import Renewer
 from broker.core.secret_watch import SecretWatch
-from broker.model import Revision
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,7 +34,6 @@ class Unit:
         table: TokenTable,
         fingerprint: object,
         identity: str,
-        foreign: Revision | None,
         keeper: Keeper | None,
         renewer: Renewer,
         watch: SecretWatch,
@@ -46,8 +44,6 @@ class Unit:
         self.fingerprint = fingerprint
         """Everything in the configuration that this unit was built from; equal means unchanged."""
         self.identity = identity
-        self.foreign = foreign
-        """A revision that was minted for another identity: served until its successor exists, never cached."""
         self._keeper = keeper
         self.renewer = renewer
         self._watch = watch

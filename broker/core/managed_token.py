@@ -38,11 +38,12 @@ class ManagedToken:
             self._notify()
         return step.effects
 
-    def adopt(self, other: ManagedToken) -> None:
-        """Go on serving what a predecessor of the same name served."""
+    def adopt(self, other: ManagedToken, *, outdated: bool) -> None:
+        """Go on serving what a predecessor of the same name served, `outdated` if that had another identity."""
         self._told = other._told
         if other.revision is not None:
-            self.apply(lives.Adopted(other.revision, "taken over at a reload"))
+            outdated = outdated or other.life.outdated
+            self.apply(lives.Adopted(other.revision, "taken over at a reload", outdated))
 
     @property
     def revision(self) -> Revision | None:

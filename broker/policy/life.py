@@ -66,6 +66,8 @@ class Life:
     min_lifetime_seconds: float
     phase: Phase = "resting"
     revision: Revision | None = None
+    outdated: bool = False
+    """Whether the revision was minted for another identity or client: any successor replaces it (R-073)."""
     condition: Condition = "renewing"
     reason: str = "no attempt has ended yet"
     failures: int = 0
@@ -117,7 +119,7 @@ def step(life: Life, event: Event, now: Moment) -> Step:
             # During a flight the flight is the answer, also while it waits for the end of a pause or back-off.
             return Step(life, (MintNow("asked for"),) if life.phase == "resting" else ())
         case SecretChanged():
-            changed = replace(life, secret_version=event.version, class_failures=0)
+            changed = replace(life, secret_version=event.version, class_failures=0, outdated=True)
             return Step(
                 changed, (MintNow("the client secret changed"),) if life.phase != "attempting" else ()
             )
@@ -130,6 +132,7 @@ def step(life: Life, event: Event, now: Moment) -> Step:
                 replace(
                     life,
                     revision=event.revision,
+                    outdated=event.outdated,
                     secret_version=event.revision.token.secret_version,
                     condition=life.condition if life.failures else "ok",
                     reason=life.reason if life.failures else event.why,
@@ -141,7 +144,7 @@ def step(life: Life, event: Event, now: Moment) -> Step:
 
 def _minted(life: Life, event: Minted, now: Moment) -> Life:
     token, current = event.token, life.revision
-    if current is not None and not renewal.replaces(token, current.token, now=now):
+    if current is not None and not (life.outdated or renewal.replaces(token, current.token, now=now)):
         revision = current
         not_before = now.boot + renewal.kept_for_seconds(current.token, now=now)
         outcome = "the server gave no token that lives longer: the current one is kept"
@@ -160,6 +163,7 @@ def _minted(life: Life, event: Minted, now: Moment) -> Life:
         life,
         phase="resting",
         revision=revision,
+        outdated=False,
         not_before_boot=not_before,
         condition=condition,
         reason=outcome,

@@ -86,10 +86,11 @@ class SecretUnreadable:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A token minted before, by a predecessor or an earlier process."""
+    """A token minted before, by a predecessor or an earlier process; `outdated` if it was for another identity."""
 
     revision: Revision
     why: str
+    outdated: bool = False
 
 
 Event = (

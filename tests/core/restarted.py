@@ -54,13 +54,10 @@ class MemoryFiles:
 class Restarted:
     """A new process in a world where an earlier one may have kept something."""
 
-    def __init__(
-        self, *, read_key: Callable[[], Awaitable[Secret]] | None = None, foreign: Revision | None = None
-    ) -> None:
+    def __init__(self, *, read_key: Callable[[], Awaitable[Secret]] | None = None) -> None:
         self.world = World()
         self.files = MemoryFiles()
         self.read_key = read_key or self.key_at_hand
-        self.foreign = foreign
 
     async def _key(self) -> Secret:
         return await self.read_key()
@@ -106,7 +103,6 @@ class Restarted:
             cache=cache,
             renew=place.renewer.request,
             naps=self.world.naps,
-            foreign=self.foreign,
         )
 
         async def renew() -> None:

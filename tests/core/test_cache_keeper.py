@@ -215,10 +215,10 @@ def test_token_of_another_identity_is_served_but_not_kept() -> None:
 
     async def scenario() -> None:
         new = Restarted()
-        new.foreign = new.keep()
+        foreign = new.keep()
         new.files.entries.clear()
         place = new.start()
-        place.token.apply(lives.Adopted(new.foreign, "taken over at a reload"))
+        place.token.apply(lives.Adopted(foreign, "taken over at a reload", outdated=True))
         await new.world.until(50.0)
         assert "cached-S3CR3T" == new.world.token_value(place)
         assert {} == new.files.entries

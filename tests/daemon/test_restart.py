@@ -222,6 +222,21 @@ def test_reload_to_another_identity_never_keeps_the_old_token_under_it(
     assert before["access_token"] != after["access_token"]
 
 
+def test_reload_to_another_identity_takes_a_successor_that_ends_sooner(
+    cached: Daemon, server: Server
+) -> None:
+    """R-073: the old token lives twelve hours, has other rights, and is no reason to refuse the new one."""
+    minted_and_kept(cached)
+    server.set_lifetime("deploy", 600)
+    changed = local_tables(server, cached.directory, token='scope = ["a"]', files='format = "json"')
+    cached.write(KEY_FILE.format(directory=cached.directory) + changed)
+    cached.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
+    cached.wait_for(revision=2)
+    answer = cached.ask("/v1/tokens/deploy")[1]
+    assert "a" == answer["scope"]
+    assert answer["expires_in"] <= 600
+
+
 def test_without_the_table_nothing_is_kept(daemon: Daemon) -> None:
     """Who does not ask for a cache has no encrypted copies to look after."""
     daemon.start()

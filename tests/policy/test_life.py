@@ -36,14 +36,14 @@ class AnyHistory(RuleBasedStateMachine):
         return step.effects
 
     def check_revision_after(self, before: lives.Life, event: lives.Event) -> None:
-        """I2, I5: a valid token leaves only for one that lives longer, or that another secret bought."""
+        """I2, I5: a valid token leaves only for one that lives longer, or that another client or secret bought."""
         assert before.revision is not None
         assert self.life.revision is not None
         old, new = before.revision.token, self.life.revision.token
         if new is not old and old.remaining_seconds(self.now) > 0:
             assert isinstance(event, lives.Minted)
             longer = new.remaining_seconds(self.now) >= old.remaining_seconds(self.now)
-            assert longer or new.secret_version != old.secret_version
+            assert longer or new.secret_version != old.secret_version or before.outdated
         assert self.life.revision.number >= before.revision.number
 
     @rule(seconds=st.floats(0, 100_000))
@@ -163,6 +163,28 @@ def test_server_that_fails_in_ever_new_ways_ends_in_the_slow_lane() -> None:
         delays += [effect.seconds for effect in step.effects if isinstance(effect, lives.BackOff)]
     assert max(delays[:8]) < 60
     assert delays[8:] == [300.0] * 4
+
+
+def test_rotated_secret_buys_a_token_that_ends_sooner_also_where_the_backend_has_no_versions() -> None:
+    """R-073, R-082: what was found in the backend is another client; its token replaces the longer-lived one."""
+    now = Moment(1_700_000_000.0, 10.0)
+    life = lives.Life(renew_at=0.5, min_lifetime_seconds=60.0)
+    life = lives.step(life, lives.Minted(token=token("long", 43_200, now), jitter=0.0), now).life
+    kept = lives.step(life, lives.Minted(token=token("short", 600, now), jitter=0.0), now).life
+    life = lives.step(life, lives.SecretChanged(None), now).life
+    taken = lives.step(life, lives.Minted(token=token("short", 600, now), jitter=0.0), now).life
+    assert kept.revision is not None
+    assert taken.revision is not None
+    assert ("long", 1) == (kept.revision.token.value.reveal(), kept.revision.number)
+    assert ("short", 2) == (taken.revision.token.value.reveal(), taken.revision.number)
+    assert not taken.outdated
+
+
+def token(value: str, expires_in: int, now: Moment) -> AccessToken:
+    """Minted now, by a backend without versions."""
+    return AccessToken(
+        value=Secret(value), expires_in=expires_in, issued=now, scope=("a",), secret_version=None
+    )
 
 
 TestAnyHistory = AnyHistory.TestCase

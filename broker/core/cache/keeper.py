@@ -38,7 +38,6 @@ class Keeper:
         cache: TokenCache,
         renew: Callable[[], object],
         naps: Naps,
-        foreign: Revision | None = None,
     ) -> None:
         self._token = token
         self._identity = identity
@@ -46,8 +45,6 @@ class Keeper:
         self._renew = renew
         self._naps = naps
         self._clock = naps.clock
-        self._foreign = foreign
-        """A revision that is served, but was minted for another identity; never kept under this one."""
         self._kept: Revision | None = None
         self._looked = asyncio.Event()
         self._told: str | None = None
@@ -83,8 +80,9 @@ class Keeper:
                     await self._save(revision)
 
     def _unkept(self) -> Revision | None:
-        revision = self._token.revision
-        return None if revision is self._kept or revision is self._foreign else revision
+        """What is to be kept; never a revision that was minted for another identity."""
+        life = self._token.life
+        return None if life.revision is self._kept or life.outdated else life.revision
 
     async def _look(self) -> bool:
         """Whether there is no need to look again; with nothing but the key missing there is."""

@@ -9,8 +9,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from typing import Final
 
 from broker.model import Revision
+
+MEMBERS: Final = (
+    "name",
+    "access_token",
+    "token_type",
+    "expires_at",
+    "issued_at",
+    "scope",
+    "revision",
+    "fingerprint",
+)
+"""What `members` answers, in its order."""
 
 
 def members(name: str, revision: Revision) -> dict[str, object]:

@@ -182,6 +182,11 @@ def _text(raw: str, kind: types.StrType) -> str:
         raise LeafFault(f"must have at least {kind.min_length} characters")
     if kind.max_length is not None and len(raw) > kind.max_length:
         raise LeafFault(f"must have at most {kind.max_length} characters")
-    if kind.pattern is not None and re.search(kind.pattern, raw) is None:
+    if kind.pattern is not None and re.search(_strict(kind.pattern), raw) is None:
         raise LeafFault(f"must match the pattern {kind.pattern}")
     return raw
+
+
+def _strict(pattern: str) -> str:
+    """To Python a newline may follow a final `$`; to JSON Schema, whose patterns these are, nothing may."""
+    return f"{pattern[:-1]}\\Z" if pattern.endswith("$") else pattern

@@ -13,9 +13,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated, Final, Literal
-
-import msgspec
+from typing import Final, Literal
 
 from broker.api import (
     Fault,
@@ -29,11 +27,9 @@ from broker.api import (
 )
 from broker.events import LifeCycle
 from broker.sinks.directory import described, opened
-from broker.sinks.formats import Format, render
+from broker.sinks.formats import ContentOptions, faults, render
 from broker.sinks.replacement import Access, keep_if_equal, make_durable, replace
 from broker.sinks.surroundings import Surroundings
-
-DEFAULT_VARIABLE: Final = "ACCESS_TOKEN"
 
 _FIXES: Final = {
     errno.ENOSPC: "free space there",
@@ -50,18 +46,17 @@ _FIXES: Final = {
 }
 
 
-class FileSinkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FileSinkOptions(ContentOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The keys of `[[tokens.NAME.files]]`."""
 
     path: FilePath
-    format: Format = "raw"
+    """Where; missing directories are made."""
     mode: FileMode | None = None
     """Default 0600, or 0640 with a group: a token is as good as a password while it lives."""
     group: GroupName | None = None
     on_expiry: Literal["keep", "remove"] = "keep"
-    """Kept by default: a consumer explains a refused token better than a missing file."""
-    variable: Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = DEFAULT_VARIABLE
-    """The name that format env assigns."""
+    """What happens to the file when the token expires, or leaves the configuration. Kept by default: a consumer
+    explains a refused token better than a missing file."""
 
 
 class FileSink:
@@ -78,7 +73,7 @@ class FileSink:
 
     def publish(self, publication: Publication) -> None:
         """Replace the file, or leave it untouched where it holds the same bytes already."""
-        content = render(publication, format=self._options.format, variable=self._options.variable)
+        content = render(publication, self._options)
         if not publication.revision.token.value:
             raise SinkError(f"{self._options.path}: an empty token is not published", code="empty")
         access = self._access()
@@ -183,12 +178,10 @@ def _create(options: FileSinkOptions, context: PluginContext) -> FileSink:
 
 
 def _check(options: FileSinkOptions) -> tuple[Fault, ...]:
-    faults = []
+    found = [*faults(options)]
     if options.path.rsplit("/", 1)[-1] in {"", ".", ".."}:
-        faults.append(Fault("path", "names a directory; name a file in it"))
-    if options.variable != DEFAULT_VARIABLE and options.format != "env":
-        faults.append(Fault("variable", 'has a meaning only with format = "env"'))
-    return tuple(faults)
+        found.append(Fault("path", "names a directory; name a file in it"))
+    return tuple(found)
 
 
 plugin = TokenSinkPlugin(

@@ -7,9 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from broker.app.plugin_vocabulary import PluginVocabulary
+from broker.plugins import Plugins
 from broker.sinks.file import FileSinkOptions, plugin
+from broker.token_json import MEMBERS, members
+from tests.config.surroundings import MINIMAL, faults_of
 from tests.sinks.publishing import publication, sink_for
 
 
@@ -21,6 +26,23 @@ from tests.sinks.publishing import publication, sink_for
         ({"format": "header"}, b"Authorization: Bearer S3CR3T-1--end\n"),
         ({"format": "env"}, b"ACCESS_TOKEN=S3CR3T-1--end\n"),
         ({"format": "env", "variable": "API_TOKEN"}, b"API_TOKEN=S3CR3T-1--end\n"),
+        ({"format": "curl"}, b'header = "Authorization: Bearer S3CR3T-1--end"\n'),
+        (
+            {"format": "netrc", "machine": "api.example"},
+            b"machine api.example login token password S3CR3T-1--end\n",
+        ),
+        (
+            {"format": "netrc", "machine": "api.example", "login": "x-oauth2@corp"},
+            b"machine api.example login x-oauth2@corp password S3CR3T-1--end\n",
+        ),
+        ({"format": "template", "template": "token: '$access_token'"}, b"token: 'S3CR3T-1--end'"),
+        (
+            {
+                "format": "template",
+                "template": "${name}:$token_type $expires_at $issued_at [$scope] $$$revision\n",
+            },
+            b"deploy:Bearer 1700000295 1700000000 [] $1\n",
+        ),
     ],
 )
 def test_each_format_has_exactly_these_bytes(tmp_path: Path, options: dict[str, Any], content: bytes) -> None:
@@ -61,10 +83,62 @@ def test_a_path_without_a_file_name_is_a_fault(path: str) -> None:
     assert ("path", "names a directory; name a file in it") == (fault.path, fault.message)
 
 
-def test_a_variable_without_format_env_is_a_fault() -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "format_"),
+    [
+        ("variable", "API_TOKEN", "env"),
+        ("machine", "api.example", "netrc"),
+        ("login", "oauth2", "netrc"),
+        ("template", "$access_token", "template"),
+    ],
+)
+def test_a_key_of_another_format_is_a_fault(key: str, value: str, format_: str) -> None:
     """A key without effect is a misunderstanding."""
-    (fault,) = plugin.check(FileSinkOptions(path="/run/t", variable="API_TOKEN"))
-    assert "variable" == fault.path
+    (fault,) = plugin.check(
+        msgspec.convert({"path": "/run/t", "format": "header", key: value}, FileSinkOptions)
+    )
+    assert (key, f'has a meaning only with format = "{format_}"') == (fault.path, fault.message)
+
+
+def test_netrc_needs_a_machine() -> None:
+    """Without one, every host would be sent the token."""
+    (fault,) = plugin.check(FileSinkOptions(path="/run/t", format="netrc"))
+    assert ("machine", 'required with format = "netrc": the host that gets the token') == (
+        fault.path,
+        fault.message,
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (None, 'required with format = "template", such as "Bearer $access_token"'),
+        ("", 'required with format = "template", such as "Bearer $access_token"'),
+        ("costs 3$", "the $ at character 8 begins no placeholder; write $$ for a dollar sign"),
+        ("${access_token", "the $ at character 1 begins no placeholder; write $$ for a dollar sign"),
+        ("a $S3CR3T", f"the placeholder at character 3 is no member; there are {', '.join(MEMBERS)}"),
+        ("${access-token}", "the $ at character 1 begins no placeholder; write $$ for a dollar sign"),
+        ("$expires_in", f"the placeholder at character 1 is no member; there are {', '.join(MEMBERS)}"),
+    ],
+)
+def test_a_template_is_judged_when_it_is_loaded(template: str | None, message: str) -> None:
+    """Not at the first publication; and the message repeats nothing of it."""
+    (fault,) = plugin.check(FileSinkOptions(path="/run/t", format="template", template=template))
+    assert ("template", message) == (fault.path, fault.message)
+
+
+def test_the_names_of_the_members_are_those_of_the_json() -> None:
+    """What a template may name is what format json has."""
+    given = publication(1)
+    assert list(MEMBERS) == list(members(given.token_name, given.revision))
+
+
+@pytest.mark.parametrize("machine", ["api.example:443", "https://api.example", "a b", "", "x\n", "x\ty"])
+def test_a_machine_is_a_host_name(tmp_path: Path, machine: str) -> None:
+    """Anything else would match no host, or put further words into the file."""
+    files = f'[[tokens.deploy.files]]\npath = "x"\nformat = "netrc"\nmachine = {json.dumps(machine)}\n'
+    faults = faults_of(tmp_path, MINIMAL + files, vocabulary=PluginVocabulary(Plugins()))
+    assert ["tokens.deploy.files[0].machine"] == list(faults)
 
 
 def test_sensible_options_have_no_fault() -> None:

@@ -60,7 +60,7 @@ check: $(VENV)/.test ## Lint, formatting, types and layering
 simulate: $(VENV)/.test ## Play fault scenarios in virtual time (SEEDS=300 DAYS=3 TOKENS=3 SEED=1 SCRIPT=F-16)
 	$(PY) -m tests.simulation --seeds $(SEEDS) --days $(DAYS) --tokens $(TOKENS) --seed $(SEED) $(if $(SCRIPT),--script $(SCRIPT))
 
-fuzz: $(VENV)/.test ## Fuzz the socket's parser and routes with atheris, which is not installed by itself (ARGS="--seconds 600")
+fuzz: $(VENV)/.fuzz ## Fuzz the socket's parser and routes with atheris for ten minutes (ARGS="--seconds 60")
 	$(PY) -m tests.fuzz $(ARGS)
 
 bench: $(VENV)/.test ## Measure cold start, memory and socket reads
@@ -76,6 +76,7 @@ lock: $(VENV)/.test ## Write requirements/*.txt from pyproject.toml (make lock U
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --group test --constraints requirements/runtime.txt --output-file requirements/test.txt
 	$(COMPILE) --group build --output-file requirements/build.txt
+	$(COMPILE) --group fuzz --output-file requirements/fuzz.txt
 
 clean: ## Remove what the other targets made, the virtual environment too
 	rm -rf $(VENV) build dist run .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
@@ -107,4 +108,8 @@ $(VENV)/.runtime: $(VENV)/.locked pyproject.toml broker/bin/token-broker
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.runtime
 	$(PIP) $(LOCKED) -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.test
+	$(PIP) $(LOCKED) -r requirements/fuzz.txt
 	@touch $@

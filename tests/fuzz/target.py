@@ -24,6 +24,32 @@ from tests.server.fakes import FakeReader, ManualClock, Observed
 READABLE, HIDDEN = "S3CR3T-readable", "S3CR3T-hidden"
 PEER = Peer(1000, frozenset({1000}), 7, known=True)
 RULES = {"deploy": AccessRule(uids=frozenset({1000})), "hidden": AccessRule(uids=frozenset({1001}))}
+WORDS = (
+    b"GET ",
+    b"POST ",
+    b"HEAD ",
+    b"/v1/tokens/deploy",
+    b"/v1/tokens/hidden",
+    b"/v1/watch",
+    b"/renew",
+    b"/reject",
+    b"?wait=0&min_valid=1s",
+    b" HTTP/1.1\r\n",
+    b" HTTP/1.0\r\n",
+    b"Host: a\r\n",
+    b"Content-Length: 3\r\n",
+    b"Content-Length: 34\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Connection: close\r\n",
+    b"\r\n",
+    b"\n",
+    b" ",
+    b"\x00",
+    b"abc",
+    b'{"fingerprint":"0123456789abcdef"}',
+    b"GET /v1/tokens/deploy HTTP/1.1\r\nHost: a\r\n\r\n",
+)
+"""The pieces of requests, for whoever puts them together."""
 STATUSES = {200, 202, 400, 403, 404, 405, 429, 503}
 
 _HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [A-Za-z ]+\r\n((?:[A-Za-z-]+: [^\r\n]*\r\n)+)\r\n")

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from tests.packaging.project import ROOT, run, settings
 
-LOCKS = ("build", "runtime", "test")
+LOCKS = ("build", "fuzz", "runtime", "test")
 PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>[^\\]+?))? \\$", re.MULTILINE)
 
 
@@ -68,6 +68,7 @@ def test_lock_pins_with_hashes(name: str) -> None:
         pytest.param("test", settings()["dependency-groups"]["test"], id="test"),
         pytest.param("build", settings()["dependency-groups"]["build"], id="build"),
         pytest.param("build", settings()["build-system"]["requires"], id="build-system"),
+        pytest.param("fuzz", settings()["dependency-groups"]["fuzz"], id="fuzz"),
     ],
 )
 def test_lock_satisfies_what_is_declared(name: str, declared: list[str]) -> None:

@@ -114,6 +114,14 @@ class SecretBackendUnavailable(SecretBackendError):
     default_code = "unavailable"
 
 
+class SecretBackendUnusable(SecretBackendError):
+    """The plug-in cannot work as installed: a library or a method is missing, or it fails to import."""
+
+    error_class = "configuration"
+    condition = "misconfigured"
+    default_code = "plugin"
+
+
 class TransportError(BrokerError):
     """No usable HTTP answer: refused, reset, DNS, TLS, or out of time."""
 

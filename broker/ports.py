@@ -41,7 +41,7 @@ class SecretBackend(Protocol):
         ...
 
     def version(self, path: str, *, timeout_seconds: float) -> str | None:
-        """The current version, without reading the value where the store can; None if it keeps no versions."""
+        """The current version, without reading the value; asked only where `cheap_version_check` is declared."""
         ...
 
     def close(self) -> None:

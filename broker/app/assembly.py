@@ -214,6 +214,8 @@ class Assembly:
         context = PluginContext(name=name, observer=self._observer)
         return BackendClient(
             name=name,
+            plugin=table.type,
+            capabilities=plugin.capabilities,
             create=_creator(plugin, table.options, context),
             runner=self._outside.threads(f"backend {name}"),
             observer=self._observer,

@@ -1,7 +1,8 @@
 """One configured secret backend, seen from the event loop.
 
-Owns: its life (built at first use, built anew after an abandoned call), the deadline of its calls, the turning of what
-a plug-in raises into our errors. Refuses to know: hvac, boto3, files; how threads are abandoned (`BlockingRunner`).
+Owns: its life (built at first use, built anew after an abandoned call or a bug), the deadline of its calls, which of
+them a plug-in declares to answer. Refuses to know: hvac, boto3, files; how threads are abandoned (`BlockingRunner`);
+what a plug-in may return and raise (`plugin_calls`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from broker.api import Capability
+from broker.core.plugin_calls import PluginCalls
 from broker.errors import SecretBackendError, SecretBackendUnavailable
 from broker.events import SecretFetched
 from broker.model import SecretDocument
@@ -32,13 +35,17 @@ class BackendClient:
         self,
         *,
         name: str,
+        plugin: str,
+        capabilities: frozenset[Capability],
         create: Callable[[], SecretBackend],
         runner: BlockingRunner,
         observer: Observer,
         clock: Clock,
     ) -> None:
         self.name = name
+        self._capabilities = capabilities
         self._create = create
+        self._calls = PluginCalls(backend=name, plugin=plugin)
         self._runner = runner
         self._observer = observer
         self._clock = clock
@@ -47,11 +54,17 @@ class BackendClient:
 
     async def read(self, path: str) -> SecretDocument:
         """Everything at `path`. Raises SecretBackendError only."""
-        return await self._call(lambda backend: backend.read(path, timeout_seconds=CALL_SECONDS))
+        return await self._call(
+            lambda backend: self._calls.document(lambda: backend.read(path, timeout_seconds=CALL_SECONDS))
+        )
 
     async def version(self, path: str) -> str | None:
-        """The current version at `path`, None where there are none. Raises SecretBackendError only."""
-        return await self._call(lambda backend: backend.version(path, timeout_seconds=CALL_SECONDS))
+        """The current version at `path`, None where only a read would tell. Raises SecretBackendError only."""
+        if "cheap_version_check" not in self._capabilities:
+            return None
+        return await self._call(
+            lambda backend: self._calls.version(lambda: backend.version(path, timeout_seconds=CALL_SECONDS))
+        )
 
     async def close(self) -> None:
         """Close the backend, waiting two seconds at most."""
@@ -68,11 +81,13 @@ class BackendClient:
             async with self._building:
                 if self._backend is None:
                     self._backend = await self._runner.run(
-                        self._create, deadline_seconds=ABANDON_AFTER_SECONDS
+                        self._build, deadline_seconds=ABANDON_AFTER_SECONDS
                     )
                 backend = self._backend
             return await self._runner.run(lambda: operation(backend), deadline_seconds=ABANDON_AFTER_SECONDS)
         except SecretBackendError as error:
+            if error.code == "plugin_bug":
+                self._backend = None
             failure = error
             raise
         except TimeoutError:
@@ -80,13 +95,6 @@ class BackendClient:
             failure = SecretBackendUnavailable(
                 f"secret backend {self.name}: no answer within {ABANDON_AFTER_SECONDS:.0f} s; the call was abandoned",
                 code="timeout",
-            )
-            raise failure from None
-        except Exception as error:  # noqa: BLE001  # a plug-in's bug must not take the token's task down (R-063)
-            self._backend = None
-            failure = SecretBackendUnavailable(
-                f"secret backend {self.name}: unexpected {type(error).__name__} in the plug-in",
-                code="plugin_bug",
             )
             raise failure from None
         finally:
@@ -98,3 +106,6 @@ class BackendClient:
                     message=failure.message if failure else None,
                 )
             )
+
+    def _build(self) -> SecretBackend:
+        return self._calls.build(self._create, self._capabilities)

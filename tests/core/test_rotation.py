@@ -209,6 +209,22 @@ def test_rotation_is_noticed_where_the_policy_hides_versions() -> None:
     run_virtually(scenario)
 
 
+def test_rotation_is_noticed_without_the_capability_to_tell_versions() -> None:
+    """What a plug-in does not declare is not asked of it: values are compared."""
+
+    async def scenario() -> None:
+        world = World(capabilities=frozenset())
+        place = world.start()
+        await world.until(10)
+        world.server.secret = "S3CR3T-second"
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-second"})
+        await world.until(10 + 72 + 16)
+        assert world.token_value(place) == "token-2-S3CR3T"
+        assert [] == world.backend.version_checks
+
+    run_virtually(scenario)
+
+
 def test_stale_reads_do_not_make_it_flap() -> None:
     """F-21, R-078: a lagging replica answers the old version every other time; the new one stays in use."""
 

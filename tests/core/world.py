@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import parse_qs
 
+from broker.api import Capability
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
 from broker.core.backend_client import BackendClient
 from broker.core.credentials import CredentialSource
@@ -112,7 +113,12 @@ class Place:
 class World:
     """Everything that one authorization server's tokens need. Build it inside a running (virtual) loop."""
 
-    def __init__(self, *, seed: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        capabilities: frozenset[Capability] = frozenset({"versions", "cheap_version_check"}),
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.clock = LoopClock(loop.time)
         self.naps = Naps(self.clock)
@@ -141,6 +147,8 @@ class World:
         self.backends = {
             "corp": BackendClient(
                 name="corp",
+                plugin="memory",
+                capabilities=capabilities,
                 create=lambda: self.backend,
                 runner=InlineRunner(),
                 observer=self.observer,

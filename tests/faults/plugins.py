@@ -15,17 +15,24 @@ class Way:
     """What a call does, as source, and how the daemon tells it."""
 
     does: str
-    words: str = "in the plug-in"
+    words: str
     condition: str = "backend_unreachable"
 
 
 WAYS: Final = {
-    "runtime_error": Way("raise RuntimeError('S3CR3T-in-an-exception')"),
-    "key_error": Way("raise KeyError('S3CR3T-in-a-key')"),
-    "memory_error": Way("raise MemoryError"),
-    "recursion_error": Way("return self._explode()"),
-    "group": Way("raise ExceptionGroup('S3CR3T-in-a-group', [ValueError()])"),
-    "wrong_type": Way("return 42", "unexpected AttributeError", "protocol_error"),
+    "runtime_error": Way("raise RuntimeError('S3CR3T-in-an-exception')", "raised RuntimeError in read()"),
+    "key_error": Way("raise KeyError('S3CR3T-in-a-key')", "raised KeyError in read()"),
+    "memory_error": Way("raise MemoryError", "raised MemoryError in read()"),
+    "recursion_error": Way("return self._explode()", "raised RecursionError in read()"),
+    "group": Way(
+        "raise ExceptionGroup('S3CR3T-in-a-group', [ValueError()])", "raised ExceptionGroup in read()"
+    ),
+    "exit": Way("raise SystemExit", "raised SystemExit in read()"),
+    "time_out": Way("raise TimeoutError", "raised TimeoutError in read()"),
+    "wrong_type": Way("return 42", "returned int from read(), which promises a broker.api.SecretDocument"),
+    "library": Way(
+        "import acme_sdk", "needs the library 'acme_sdk', which is not installed", "misconfigured"
+    ),
     "hang": Way("threading.Event().wait()", "no answer within 12 s"),
 }
 """By name; each is an option of the plug-in."""
@@ -51,7 +58,7 @@ class Exploding:
         return self._explode()
 
     def close(self):
-        self._explode()
+        return self._explode()
 {ways}
 plugin = SecretBackendPlugin(options=Options, create=lambda options, context: Exploding(options.way))
 """

@@ -103,7 +103,9 @@ class SimulatedPlugins:
             self._stores[context.name].check()
             return self._stores[context.name]
 
-        return SecretBackendPlugin(options=Options, create=create)
+        return SecretBackendPlugin(
+            options=Options, create=create, capabilities=frozenset({"versions", "cheap_version_check"})
+        )
 
     def sink(self, name: str) -> TokenSinkPlugin:
         """The real one."""

@@ -1,0 +1,92 @@
+"""Calls into a secret backend's plug-in, and what comes back held against what was promised.
+
+Owns: the words for a plug-in's mistakes: which plug-in, which method, what was expected. Refuses to know: threads,
+deadlines, and what the values are; none of them is ever told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from broker.errors import SecretBackendError, SecretBackendUnavailable, SecretBackendUnusable
+from broker.model import Secret, SecretDocument
+
+T = TypeVar("T")
+
+ALWAYS_CALLED = ("read", "close")
+CALLED_IF_DECLARED: Mapping[str, str] = {"cheap_version_check": "version"}
+"""The method that a backend must have because its plug-in declares this capability."""
+
+
+class PluginCalls:
+    """What a plug-in's code may do, and its mistakes as our errors. `plugin` is the `type` of the configuration."""
+
+    def __init__(self, *, backend: str, plugin: str) -> None:
+        self._who = f"secret backend {backend}: plug-in {plugin!r}"
+
+    def build(self, create: Callable[[], T], capabilities: frozenset[str]) -> T:
+        """The backend that `create` gives. Raises SecretBackendError only."""
+        backend = self._called("create", create)
+        declared = tuple(
+            CALLED_IF_DECLARED[each] for each in sorted(capabilities & CALLED_IF_DECLARED.keys())
+        )
+        lacking = [name for name in (*ALWAYS_CALLED, *declared) if not callable(getattr(backend, name, None))]
+        if lacking:
+            methods = " and ".join(f"{name}()" for name in lacking)
+            raise SecretBackendUnusable(
+                f"{self._who} made a {type(backend).__name__} without {methods}: report it to its author"
+            )
+        return backend
+
+    def document(self, call: Callable[[], object]) -> SecretDocument:
+        """What `read` returns. Raises SecretBackendError only."""
+        answer = self._called("read", call)
+        if not isinstance(answer, SecretDocument):
+            raise self._wrong("read", answer, "a broker.api.SecretDocument")
+        if not isinstance(answer.fields, Mapping):
+            raise self._wrong("read", answer.fields, "a mapping of names to broker.api.Secret as `fields`")
+        fields: list[tuple[object, object]] = list(answer.fields.items())
+        for name, value in fields:
+            if not isinstance(name, str) or not isinstance(value, Secret):
+                raise self._wrong("read", value, "a broker.api.Secret under each name in `fields`")
+        if not isinstance(answer.whole, Secret | None):
+            raise self._wrong("read", answer.whole, "a broker.api.Secret or None as `whole`")
+        if not isinstance(answer.version, str | None):
+            raise self._wrong("read", answer.version, "a str or None as `version`")
+        return answer
+
+    def version(self, call: Callable[[], object]) -> str | None:
+        """What `version` returns. Raises SecretBackendError only."""
+        answer = self._called("version", call)
+        if not isinstance(answer, str | None):
+            raise self._wrong("version", answer, "a str or None")
+        return answer
+
+    def _called(self, method: str, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except SecretBackendError:
+            raise
+        except ImportError as error:
+            failure: SecretBackendError = SecretBackendUnusable(f"{self._who} {missing_library(error)}")
+        except BaseException as error:  # noqa: BLE001 - a plug-in may raise anything, SystemExit too
+            failure = self._bug(f"raised {type(error).__name__} in {method}()")
+        raise failure  # not inside the handler: the plug-in's error may quote a value, and would be its context
+
+    def _wrong(self, method: str, answer: object, expected: str) -> SecretBackendUnavailable:
+        return self._bug(f"returned {type(answer).__name__} from {method}(), which promises {expected}")
+
+    def _bug(self, what: str) -> SecretBackendUnavailable:
+        """It is asked again all the same: what is a bug today may be an upstream's odd answer."""
+        return SecretBackendUnavailable(f"{self._who} {what}: report it to its author", code="plugin_bug")
+
+
+def missing_library(error: ImportError) -> str:
+    """Which library a plug-in needs, and what to do; the error's own text is left out."""
+    library = (error.name or "").partition(".")[0]
+    if not library:
+        return "cannot import a library that it needs: install it again, with its dependencies"
+    if isinstance(error, ModuleNotFoundError):
+        return f"needs the library {library!r}, which is not installed: install it where token-broker is"
+    return f"cannot use the library {library!r} as installed: install the version that it needs"

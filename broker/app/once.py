@@ -1,7 +1,7 @@
 """`once`: mint, publish to the configured files, exit. For init containers, cron and one-shot units.
 
-Owns: when to give up and with which exit code. Beside a running daemon it mints nothing: it waits for that daemon's
-tokens on the socket.
+Owns: when to give up and with which exit code. Beside a running daemon it mints nothing (`beside`); when the other
+instance ends, it takes over.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import msgspec
 
 from broker.app import process
 from broker.app.assembly import Assembly
+from broker.app.beside import SLICE_SECONDS, Beside
 from broker.app.outside import real_outside
 from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.app.readiness import ReadyWatch
-from broker.client.errors import AccessDenied, BrokerUnreachable, TokenUnavailable, TryAgainLater
-from broker.client.fetch import fetch
+from broker.client.errors import AccessDenied
 from broker.config.load import load
 from broker.config.schema import Config
 from broker.core.store import Store
@@ -38,13 +38,18 @@ def once(config_path: Path, names: Sequence[str]) -> int:
     plugins = Plugins()
     config = load(config_path, environment=os.environ, vocabulary=PluginVocabulary(plugins))
     config = msgspec.structs.replace(_only(config, names), cache=None)  # minting is what it is for
-    with ExitStack() as stack:
-        stack.enter_context(closing(logs.configure(config.log.level, config.log.format)))
-        try:
-            process.lock_directories(config.broker, stack)
-        except AlreadyRunning:
-            return _wait_for_daemon(config)
-        return asyncio.run(_mint(config, plugins))
+    with closing(logs.configure(config.log.level, config.log.format)):
+        deadline = time.monotonic() + config.broker.startup_deadline
+        beside = Beside(config)
+        while True:
+            with ExitStack() as locks, suppress(AlreadyRunning):
+                process.lock_directories(config.broker, locks)
+                return asyncio.run(_mint(config, plugins, deadline=deadline))
+            left = max(0.0, deadline - time.monotonic())
+            if beside.published(wait_seconds=min(left, SLICE_SECONDS)):
+                return os.EX_OK
+            if time.monotonic() >= deadline:
+                return beside.give_up()
 
 
 def _only(config: Config, names: Sequence[str]) -> Config:
@@ -60,7 +65,7 @@ def _only(config: Config, names: Sequence[str]) -> Config:
     return msgspec.structs.replace(config, tokens=tokens)
 
 
-async def _mint(config: Config, plugins: Plugins) -> int:
+async def _mint(config: Config, plugins: Plugins, *, deadline: float) -> int:
     asyncio.get_running_loop().set_exception_handler(logs.asyncio_exception_handler)
     watch, log = ReadyWatch(), logs.LogObserver()
 
@@ -81,7 +86,7 @@ async def _mint(config: Config, plugins: Plugins) -> int:
 
     async with asyncio.TaskGroup() as group:
         await assembly.apply(config, group)
-        await watch.until(over, timeout_seconds=config.broker.startup_deadline)
+        await watch.until(over, timeout_seconds=max(0.0, deadline - time.monotonic()))
         missing = [name for name, unit in assembly.units.items() if not unit.published]
         code = os.EX_OK if not missing else os.EX_UNAVAILABLE if hopeless() else os.EX_TEMPFAIL
         for name in missing:
@@ -89,19 +94,3 @@ async def _mint(config: Config, plugins: Plugins) -> int:
             sys.stderr.write(f"token-broker: {name}: {record.condition}: {record.reason}\n")
         await assembly.stop()
     return code
-
-
-def _wait_for_daemon(config: Config) -> int:
-    """A daemon holds the directories, so it publishes these files: wait until it has the tokens.
-
-    Raises TokenClientError: AccessDenied for a name that this daemon does not know.
-    """
-    deadline = time.monotonic() + config.broker.startup_deadline
-    for name in config.tokens:
-        try:
-            left = max(0.0, deadline - time.monotonic())
-            fetch(config.socket.path, name, accept="text/plain", wait_seconds=left)
-        except (TryAgainLater, TokenUnavailable, BrokerUnreachable) as error:
-            sys.stderr.write(f"token-broker: {name}: the running daemon has no token: {error}\n")
-            return os.EX_UNAVAILABLE if isinstance(error, TokenUnavailable) else os.EX_TEMPFAIL
-    return os.EX_OK

@@ -1,12 +1,13 @@
 """HashiCorp Vault and OpenBao: the key/value engines, versions 1 and 2.
 
-Owns: the descriptor. hvac is loaded when a backend first calls its server.
+Owns: the descriptor. hvac is loaded when a backend first calls its server, botocore at a login by method aws.
 """
 
 from __future__ import annotations
 
-from backends.vault.options import AppRole, VaultOptions
-from broker.api import Fault, PluginContext, SecretBackend, SecretBackendPlugin
+from backends.vault.checks import check
+from backends.vault.options import VaultOptions
+from broker.api import PluginContext, SecretBackend, SecretBackendPlugin
 
 
 def create(options: VaultOptions, context: PluginContext) -> SecretBackend:
@@ -14,15 +15,6 @@ def create(options: VaultOptions, context: PluginContext) -> SecretBackend:
     from backends.vault.backend import VaultBackend
 
     return VaultBackend(options, context)
-
-
-def check(options: VaultOptions) -> tuple[Fault, ...]:
-    """What the types of the options cannot express."""
-    faults = [] if options.mount.strip("/") else [Fault("mount", "must not be empty")]
-    auth = options.auth
-    if isinstance(auth, AppRole) and (auth.role_id is None) == (auth.role_id_file is None):
-        faults.append(Fault("auth", "method approle takes one of role_id and role_id_file"))
-    return tuple(faults)
 
 
 plugin = SecretBackendPlugin(

@@ -14,8 +14,9 @@ from backends.vault.answers import FORBIDDEN
 from backends.vault.client import Answer, Ask, VaultClient
 from backends.vault.kv import KeyValueEngine
 from backends.vault.login import Clock, Login, boot_seconds
-from backends.vault.methods import AppRoleMethod, Method, TokenFileMethod
-from backends.vault.options import AppRole, VaultOptions
+from backends.vault.methods import method_for
+from backends.vault.methods.desk import Desk
+from backends.vault.options import VaultOptions
 from broker.api import LifeCycle, PluginContext, SecretAccessDenied, SecretBackendUnavailable, SecretDocument
 
 REVOCATION_SECONDS = 1.5
@@ -28,16 +29,13 @@ class VaultBackend:
     def __init__(self, options: VaultOptions, context: PluginContext, *, clock: Clock = boot_seconds) -> None:
         self._where = f"secret backend {context.name}"
         self._client = VaultClient(options, where=self._where)
-        self._login = Login(
-            _method(options, self._client, self._where, _once(context)),
-            self._client,
-            context,
-            where=self._where,
-            clock=clock,
-        )
+        desk = Desk(client=self._client, where=self._where, warn=_once(context))
+        method = method_for(options.auth, desk)
+        self._login = Login(method, self._client, context, where=self._where, clock=clock)
         self._engine = KeyValueEngine(options, where=self._where)
         self._versioned = options.kv_version == 2  # noqa: PLR2004 - the name of the engine's version
-        self._revokes = options.revoke_on_exit and isinstance(options.auth, AppRole)
+        self._forwards = options.forward_inconsistent
+        self._revokes = options.revoke_on_exit and method.owns_token
 
     def read(self, path: str, *, timeout_seconds: float) -> SecretDocument:
         policy_path = self._engine.data_path(path)
@@ -53,7 +51,7 @@ class VaultBackend:
 
     def close(self) -> None:
         held = self._login.held
-        if held is not None and self._revokes:
+        if held is not None and held.revocable and self._revokes:
             self._revokes = False
             with suppress(SecretBackendUnavailable):  # then it dies at the end of its life
                 self._client.ask(
@@ -66,12 +64,12 @@ class VaultBackend:
     def _answer(self, ask: Ask, policy_path: str, timeout_seconds: float) -> Answer:
         deadline = time.monotonic() + timeout_seconds
         held = self._login.token(deadline)
-        answer = self._client.ask(ask, token=held.value, deadline=deadline)
+        answer = self._client.ask(ask, token=held.value, deadline=deadline, forward=self._forwards)
         if answer.status != FORBIDDEN:
             return answer
         if not self._login.is_alive(held, deadline):
             held = self._login.another_than(held, deadline)
-            answer = self._client.ask(ask, token=held.value, deadline=deadline)
+            answer = self._client.ask(ask, token=held.value, deadline=deadline, forward=self._forwards)
             if answer.status != FORBIDDEN:
                 return answer
             self._login.vouch(held)
@@ -79,13 +77,6 @@ class VaultBackend:
             f'{self._where}: no policy lets us read {policy_path}: add path "{policy_path}" '
             '{ capabilities = ["read"] } to a policy of our role'
         )
-
-
-def _method(options: VaultOptions, client: VaultClient, where: str, warn: Callable[[str], None]) -> Method:
-    auth = options.auth
-    if isinstance(auth, AppRole):
-        return AppRoleMethod(options=auth, client=client, where=where, warn=warn)
-    return TokenFileMethod(options=auth, client=client, where=where, warn=warn)
 
 
 def _once(context: PluginContext) -> Callable[[str], None]:

@@ -1,10 +1,10 @@
-"""hvac at the boundary: one request, one answer, nothing from the environment.
+"""hvac at the boundary: one request, one answer.
 
-Owns: the session (trust, no proxies, no netrc, no redirects, no retries), the deadline and size of an answer,
-and the conversion of everything that requests may raise. Refuses to know: what an answer means.
+Owns: the deadline and size of an answer, the number of requests at once, and the conversion of everything that
+requests may raise. Refuses to know: what an answer means, and connections (`session`).
 
 hvac's own adapters raise exceptions that carry the answer's body and follow redirects with the token; here
-they build requests only, and every status comes back as an `Answer` (R-004, R-005, R-085 to R-088).
+they build requests only, and every status comes back as an `Answer` (R-004, R-085 to R-088).
 """
 
 from __future__ import annotations
@@ -14,25 +14,23 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
-from pathlib import Path
 from typing import Any
 
 import hvac
 import hvac.adapters
 import requests
-import requests.adapters
 import urllib3.exceptions
 import urllib3.util
 
 from backends.vault.options import VaultOptions
+from backends.vault.session import MOST_CONNECTIONS, FileMissing, SharedSession
 from broker.api import Secret, SecretBackendUnavailable
 
 MAX_BODY_BYTES = 1024 * 1024
 """OpenBao and Vault refuse larger entries themselves."""
-MOST_CONNECTIONS = 4
 
 Ask = Callable[[Any], requests.Response]
 """Builds one request on an `hvac.Client` and returns its answer unread."""
@@ -54,80 +52,75 @@ class Answer:
         return found
 
 
+class ForwardingAdapter(hvac.adapters.RawAdapter):  # type: ignore[misc]  # hvac has no types
+    """Asks a standby that is behind to hand the request on to the active node, instead of 412 (R-099)."""
+
+    def request(self, method: str, url: str, headers: dict[str, str] | None = None, **more: Any) -> Any:
+        forward = {"X-Vault-Inconsistent": "forward-active-node"}
+        return super().request(method, url, headers={**(headers or {}), **forward}, **more)
+
+
 class VaultClient:
     """Thread-safe. Raises SecretBackendUnavailable only."""
 
     def __init__(self, options: VaultOptions, *, where: str) -> None:
         self._options = options
         self._where = where
-        self._lock = threading.Lock()
-        self._session: requests.Session | None = None
+        self._session = SharedSession(options)
+        self._turns = threading.BoundedSemaphore(MOST_CONNECTIONS)
         # DEBUG of these prints paths and, of others on the same stack, bodies (R-112).
         for name in ("hvac", "requests", "urllib3"):
             logger = logging.getLogger(name)
             logger.setLevel(max(logger.level, logging.INFO))
 
-    def ask(self, ask: Ask, *, token: Secret | None, deadline: float) -> Answer:
+    def ask(
+        self,
+        ask: Ask,
+        *,
+        token: Secret | None,
+        deadline: float,
+        in_namespace: bool = True,
+        forward: bool = False,
+    ) -> Answer:
         """Exchange one request; `deadline` is on `time.monotonic`."""
         try:
-            session = self._shared_session()
-            vault = hvac.Client(
-                url=self._options.url,
-                token=token.reveal() if token else "",  # None would adopt VAULT_TOKEN or ~/.vault-token
-                cert="",  # None would adopt VAULT_CLIENT_CERT
-                verify=session.verify,
-                timeout=urllib3.util.Timeout(total=_remaining(deadline)),
-                namespace=self._options.namespace,
-                session=session,
-                allow_redirects=False,
-                adapter=hvac.adapters.RawAdapter,
-                ignore_exceptions=True,
-            )
-            response = ask(vault)
-            return _answer(response, deadline)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, _Unusable) as error:
+            with self._turn(deadline):
+                session = self._session.get()
+                vault = hvac.Client(
+                    url=self._options.url,
+                    token=token.reveal() if token else "",  # None would adopt VAULT_TOKEN or ~/.vault-token
+                    cert="",  # None would adopt VAULT_CLIENT_CERT; the session's is preferred
+                    verify=session.verify,
+                    timeout=urllib3.util.Timeout(total=_remaining(deadline)),
+                    namespace=self._options.namespace if in_namespace else None,
+                    session=session,
+                    allow_redirects=False,
+                    adapter=ForwardingAdapter if forward else hvac.adapters.RawAdapter,
+                    ignore_exceptions=True,
+                )
+                return _answer(ask(vault), deadline)
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+            FileMissing,
+            _Unusable,
+        ) as error:
             reason = _reason(error)
         raise SecretBackendUnavailable(f"{self._where}: {self._options.url}: {reason}")
 
     def close(self) -> None:
         """Drop idle connections. Idempotent."""
-        with self._lock:
-            session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        self._session.close()
 
-    def _shared_session(self) -> requests.Session:
-        with self._lock:
-            if self._session is None:
-                self._session = _new_session(verify=self._options.ca_file or system_trust())
-            ca_file = self._options.ca_file
-            if ca_file is not None and not Path(ca_file).is_file():
-                raise _Unusable(f"ca_file {ca_file} is not there")
-            return self._session
-
-
-def system_trust() -> str | bool:
-    """The trust store of this system, whatever SSL_CERT_FILE says; certifi's where there is none."""
-    paths = ssl.get_default_verify_paths()
-    if Path(paths.openssl_cafile).is_file():
-        return paths.openssl_cafile
-    directory = Path(paths.openssl_capath)
-    return str(directory) if directory.is_dir() and any(directory.iterdir()) else True
-
-
-def _new_session(*, verify: str | bool) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = verify  # hvac prefers the session's to its own argument
-    session.stream = True  # bodies are read below, under a deadline and a limit
-    session.headers["Accept-Encoding"] = "identity"
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    adapter = requests.adapters.HTTPAdapter(
-        pool_connections=1, pool_maxsize=MOST_CONNECTIONS, max_retries=urllib3.util.Retry(0, read=False)
-    )
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+    @contextmanager
+    def _turn(self, deadline: float) -> Iterator[None]:
+        if not self._turns.acquire(timeout=_remaining(deadline)):
+            raise _Unusable(f"no answer in time: {MOST_CONNECTIONS} earlier requests wait for theirs")
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 class _Unusable(Exception):
@@ -170,7 +163,7 @@ def _seconds(header: str | None) -> float | None:
 
 def _reason(error: BaseException) -> str:
     """One safe line from the innermost known cause; library messages may quote what was sent or received."""
-    if isinstance(error, _Unusable):
+    if isinstance(error, _Unusable | FileMissing):
         return str(error)
     cause: BaseException | None = error
     while cause is not None:

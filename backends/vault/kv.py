@@ -60,7 +60,11 @@ class KeyValueEngine:
                 f"{self._named(path)}: the answer has not the shape of KV version 2: "
                 f"if the engine at {self._mount} is of version 1, set kv_version = 1"
             )
-        return SecretDocument(fields=self._fields(answer.member("data", "data"), path), version=version)
+        fields = self._fields(answer.member("data", "data"), path)
+        beside = answer.member("data", "metadata", "custom_metadata")
+        if isinstance(beside, dict):  # an expiry date often lives there; the secret's own fields come first
+            fields = {**self._fields(beside, path), **fields}
+        return SecretDocument(fields=fields, version=version)
 
     def current_version(self, answer: Answer, path: str) -> str:
         """The version in an answer to `reading_metadata`."""

@@ -1,7 +1,7 @@
 """The broker's own Vault token: one login shared by everything that reads through a backend.
 
-Owns: single flight, renewal at two thirds of its life, the login that replaces it, and the pauses after
-failures (R-089 to R-091). Refuses to know: how a method proves who we are (`methods`), and secrets.
+Owns: single flight, renewal at two thirds of its life, and the login that replaces it (R-089 to R-091). Refuses to
+know: how a method proves who we are (`methods`), how long to wait after a failure (`login_pause`), and secrets.
 
 A renewal or login is done by the caller who finds it due. The old token is kept until the new one is there.
 """
@@ -11,17 +11,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from backends.vault.answers import BAD_REQUEST, FORBIDDEN, OK, unavailable
 from backends.vault.client import VaultClient
-from backends.vault.methods import HeldToken, Method, lease
+from backends.vault.login_pause import LoginPause
+from backends.vault.methods import Method
+from backends.vault.token import HeldToken, granted
 from broker.api import BackendLogin, PluginContext, SecretBackendUnavailable
 
 RELOGIN_PAUSE_SECONDS = 30.0
 """A token that dies again and again must not become a login storm (R-089)."""
-LONGEST_FAILURE_PAUSE_SECONDS = 10.0
-"""Hundreds of managed tokens ask while a server is down: one attempt answers for all of them meanwhile."""
 LEAST_GAIN = 0.1
 """A renewal that moves the end by less than this share of what was left has met the token's maximum life."""
 
@@ -46,12 +46,11 @@ class Login:
         self._clock = clock
         self._lock = threading.Lock()
         self._held: HeldToken | None = None
+        self._identity: object = None
         self._patience_until = 0.0
         self._next_relogin_at = 0.0
         self._vouched_for: HeldToken | None = None
-        self._failures = 0
-        self._failure: SecretBackendUnavailable | None = None
-        self._failure_until = 0.0
+        self._pause = LoginPause()
 
     @property
     def held(self) -> HeldToken | None:
@@ -100,7 +99,13 @@ class Login:
         self._vouched_for = fresh
 
     def _is_due(self, held: HeldToken) -> bool:
-        return self._clock() >= max(held.renew_at, self._patience_until) or self._method.changed()
+        return self._is_old(held) or self._is_of_other_credentials()
+
+    def _is_old(self, held: HeldToken) -> bool:
+        return self._clock() >= max(held.renew_at, self._patience_until)
+
+    def _is_of_other_credentials(self) -> bool:
+        return self._method.follows_files and self._method.identity() != self._identity
 
     def _is_being_replaced(self, held: HeldToken) -> bool:
         return self._lock.locked() and self._clock() < held.ends_at
@@ -117,6 +122,11 @@ class Login:
     def _successor(self, held: HeldToken, deadline: float) -> HeldToken:
         # Half the time, so that the old token can still be used in the other half.
         halfway = (time.monotonic() + deadline) / 2
+        if self._is_of_other_credentials():
+            with suppress(SecretBackendUnavailable):  # then the old token is good for all its life
+                return self._log_in(halfway)
+            if not self._is_old(held):
+                return held
         try:
             return self._renew(held, halfway) or self._log_in(halfway)
         except SecretBackendUnavailable:
@@ -130,35 +140,45 @@ class Login:
     def _renew(self, held: HeldToken, deadline: float) -> HeldToken | None:
         """The same token with a longer life; None if it takes a login."""
         now = self._clock()
-        if not held.renewable or now >= held.ends_at or self._method.changed():
+        if not held.renewable or now >= held.ends_at:
             return None
         answer = self._client.ask(
             lambda vault: vault.auth.token.renew_self(), token=held.value, deadline=deadline
         )
         if answer.status in (BAD_REQUEST, FORBIDDEN):
             return None
-        renewed = lease(answer, "auth", now=now, where=self._where, value=held.value)
+        renewed = granted(answer, now=now, where=self._where, value=held.value)
         self._held = renewed
         gained = renewed.ends_at - held.ends_at
         return renewed if gained > LEAST_GAIN * (renewed.ends_at - now) else None
 
     def _log_in(self, deadline: float) -> HeldToken:
-        now = self._clock()
-        if self._failure is not None and now < self._failure_until:
-            raise SecretBackendUnavailable(self._failure.message, code=self._failure.code)
+        now, identity = self._clock(), self._method.identity()
+        self._pause.hold(now, identity, lambda: self._is_back(deadline))
         try:
             held = self._method.log_in(now, deadline)
         except SecretBackendUnavailable as error:
-            pause = min(2.0**self._failures, LONGEST_FAILURE_PAUSE_SECONDS)
-            self._failures += 1
-            self._failure, self._failure_until = error, now + pause
+            self._pause.failed(error, now, identity)
             self._report("failure", error.message)
             raise
-        self._held = held
+        self._held, self._identity = held, identity
         self._patience_until = 0.0
-        self._failures, self._failure = 0, None
+        self._pause = LoginPause()
         self._report("success")
         return held
+
+    def _is_back(self, deadline: float) -> bool | None:
+        """Whether the server is there and unsealed; None if it does not tell, as from within a namespace."""
+        try:
+            answer = self._client.ask(
+                lambda vault: vault.sys.read_seal_status(), token=None, deadline=deadline, in_namespace=False
+            )
+        except SecretBackendUnavailable:
+            return False
+        sealed = answer.member("sealed")
+        if answer.status == OK and isinstance(sealed, bool):
+            return not sealed
+        return False if answer.status >= 500 else None  # noqa: PLR2004 - RFC 9110 15.6
 
     def _report(self, outcome: str, message: str | None = None) -> None:
         self._context.observer(

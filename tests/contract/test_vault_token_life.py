@@ -21,6 +21,8 @@ HOUR = 3600
 DAY = 24 * HOUR
 STEP_SECONDS = 600
 PATIENCE_SECONDS = 20.0
+LOGIN = "/v1/auth/approle/login"
+SEAL_STATUS = "/v1/sys/seal-status"
 SECRET = Reply(body={"data": {"data": {"client_secret": "S3CR3T-life"}, "metadata": {"version": 1}}})
 FORBIDDEN = Reply(403, {"errors": ["permission denied"]})
 
@@ -33,6 +35,9 @@ class Rules:
     max_ttl: int = DAY
     renewable: bool = True
     login_works: bool = True
+    refuses: bool = False
+    sealed: bool = False
+    tells_seal: bool = True
     now: float = 0.0
     logins: int = 0
     renewals: list[float] = field(default_factory=list)
@@ -40,14 +45,18 @@ class Rules:
     ends: float = 0.0
 
     def __call__(self, asked: Asked) -> Reply:
-        if asked.path.endswith("/login"):
+        if asked.path == SEAL_STATUS and self.tells_seal:
+            return Reply(body={"sealed": self.sealed})
+        if asked.path == LOGIN:
             return self._log_in()
         if asked.headers.get("x-vault-token") != f"S3CR3T-token-{self.logins}" or self.now >= self.ends:
             return FORBIDDEN
         return self._renew() if asked.path.endswith("/renew-self") else SECRET
 
     def _log_in(self) -> Reply:
-        if not self.login_works:
+        if self.refuses:
+            return Reply(400, {"errors": ["invalid role or secret ID"]})
+        if self.sealed or not self.login_works:
             return Reply(503, {"errors": []})
         self.logins += 1
         self.born, self.ends = self.now, self.now + self.ttl
@@ -151,14 +160,48 @@ def test_old_token_serves_to_its_end_while_logins_fail(
     assert "S3CR3T-life" == read(vault)
 
 
-def test_failed_logins_are_paced(vault: VaultBackend, rules: Rules, server: FaultServer) -> None:
-    """A reader a second for ten minutes while the server is sealed: a login in ten seconds at last."""
-    rules.login_works = False
-    for _ in range(600):
+def fail(vault: VaultBackend, rules: Rules, seconds: int) -> None:
+    """Read every second for a while, in vain."""
+    for _ in range(seconds):
         with pytest.raises(SecretBackendUnavailable):
             read(vault)
         rules.now += 1
-    assert 70 > len(server.asked("/v1/auth/approle/login")) > 50
+
+
+def test_server_that_is_sealed_for_an_hour_sees_one_login(
+    vault: VaultBackend, rules: Rules, server: FaultServer
+) -> None:
+    """R-092, F-22: whoever reads, it is looked at once in ten seconds, and used as soon as it is unsealed."""
+    rules.sealed = True
+    fail(vault, rules, HOUR)
+    assert 1 == len(server.asked(LOGIN))
+    assert HOUR / 10 + 10 > len(server.asked(SEAL_STATUS)) > HOUR / 10 - 10
+    rules.sealed = False
+    rules.now += 10
+    assert "S3CR3T-life" == read(vault)
+
+
+@pytest.mark.parametrize(
+    "tells", [pytest.param(True, id="looks-well"), pytest.param(False, id="does-not-tell")]
+)
+def test_logins_that_fail_for_an_hour_are_paced(
+    vault: VaultBackend, rules: Rules, server: FaultServer, *, tells: bool
+) -> None:
+    """R-092, F-22: at most twenty, also where only logins fail, and where nobody may ask whether it is sealed."""
+    rules.login_works, rules.tells_seal = False, tells
+    fail(vault, rules, HOUR)
+    assert 20 >= len(server.asked(LOGIN)) > 15
+
+
+def test_replaced_credentials_are_tried_at_once(
+    vault: VaultBackend, rules: Rules, server: FaultServer, tmp_path: Path
+) -> None:
+    """An operator who put a new secret-id there does not wait for the end of a pause."""
+    rules.refuses = True
+    fail(vault, rules, 600)
+    rules.refuses = False
+    (tmp_path / "secret-id").write_text("S3CR3T-secret-id-2")
+    assert "S3CR3T-life" == read(vault)
 
 
 def test_hung_renewal_holds_nobody_whose_token_still_lives(

@@ -1,0 +1,67 @@
+"""Where logins are handed in: what every method needs to ask, and what the usual answers mean.
+
+Owns: the sentence for a refused login, and the reading of credential files. Refuses to know: any one method.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.vault.answers import BAD_REQUEST, FORBIDDEN, NOT_FOUND
+from backends.vault.client import Answer, Ask, VaultClient
+from backends.vault.token import HeldToken, granted, is_header_value
+from broker.api import SecretBackendUnavailable
+
+MAX_CREDENTIAL_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """`where` begins every message; `warn` tells an operator something, once."""
+
+    client: VaultClient
+    where: str
+    warn: Callable[[str], None]
+
+    def log_in(self, ask: Ask, *, now: float, deadline: float, mount: str, doubt: str) -> HeldToken:
+        """The token that a login gives; `doubt` is what to look at if it is refused."""
+        answer = self.client.ask(ask, token=None, deadline=deadline)
+        self.refuse_if_refused(answer, mount, doubt)
+        return granted(answer, now=now, where=self.where)
+
+    def refuse_if_refused(self, answer: Answer, mount: str, doubt: str) -> None:
+        """Raise for a status that says no to who we are."""
+        if answer.status in (BAD_REQUEST, FORBIDDEN, NOT_FOUND):
+            raise SecretBackendUnavailable(
+                f"{self.where}: login refused at auth/{mount.strip('/')} (status {answer.status}): {doubt}",
+                code="login_refused",
+            )
+
+    def credential(self, path: str, *, secret: bool = True) -> str:
+        """The text of a credential file without the white space around it; an empty one is never sent (F-28)."""
+        try:
+            with Path(path).open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                content = file.read(MAX_CREDENTIAL_BYTES + 1)
+        except OSError as error:
+            raise SecretBackendUnavailable(
+                f"{self.where}: {path}: {error.strerror}: the login needs this file", code="login_file"
+            ) from None
+        text = content.decode("ascii", errors="replace").strip()
+        if not is_header_value(text) or len(content) > MAX_CREDENTIAL_BYTES:
+            raise SecretBackendUnavailable(
+                f"{self.where}: {path}: does not hold a credential", code="login_file"
+            )
+        if secret and mode & (stat.S_IROTH | stat.S_IWOTH):
+            self.warn(f"{path} can be read by everybody (mode {stat.S_IMODE(mode):04o}): chmod o= {path}")
+        return text
+
+
+def login_at(mount: str, parameters: dict[str, Any]) -> Ask:
+    """A login with these parameters, for methods whose own function in hvac does more than to send them."""
+    return lambda vault: vault.adapter.post(f"/v1/auth/{mount.strip('/')}/login", json=parameters)

@@ -175,6 +175,14 @@ class TokenRemoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeartBeat:
+    """The event loop is alive; how late this beat came, and how long the machine was suspended since the last one."""
+
+    late_seconds: float
+    suspended_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LifeCycle:
     """The daemon itself: starting, listening, ready, degraded, stopping."""
 
@@ -198,6 +206,7 @@ Event = (
     | TokenRejected
     | ClockSkewMeasured
     | ConfigReloaded
+    | HeartBeat
     | TokenRemoved
     | LifeCycle
 )

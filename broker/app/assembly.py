@@ -20,6 +20,7 @@ from broker.core.authorization_server import AuthorizationServer, AuthorizationS
 from broker.core.backend_client import BackendClient
 from broker.core.cache.identity import token_identity
 from broker.core.credentials import CredentialSource
+from broker.core.heartbeat import BEAT_SECONDS, Heartbeat
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Authenticate, Minter
 from broker.core.naps import Naps
@@ -37,7 +38,7 @@ from broker.ports import SecretBackend
 class Assembly:
     """The running parts of the configuration in force."""
 
-    def __init__(self, *, outside: Outside, store: Store) -> None:
+    def __init__(self, *, outside: Outside, store: Store, beat_seconds: float = BEAT_SECONDS) -> None:
         self._outside = outside
         self._plugins = outside.plugins
         self._store = store
@@ -49,7 +50,8 @@ class Assembly:
         self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
         self._units: dict[str, Unit] = {}
         self._naps = Naps(outside.clock)
-        self._suspensions: asyncio.Task[None] | None = None
+        self._heartbeat = Heartbeat(self._naps, outside.observer, every_seconds=beat_seconds)
+        self._beating: asyncio.Task[None] | None = None
         self._cache = CachePlace(outside, self._naps)
 
     @property
@@ -59,9 +61,8 @@ class Assembly:
 
     async def apply(self, config: Config, group: asyncio.TaskGroup) -> None:
         """Start, stop and replace what differs from the configuration in force; the rest is not touched (R-012)."""
-        if self._suspensions is None:
-            watch = supervise("suspensions", self._naps.watch)
-            self._suspensions = group.create_task(watch, name="suspensions")
+        if self._beating is None:
+            self._beating = group.create_task(supervise("heartbeat", self._heartbeat.run), name="heartbeat")
         old_backends, old_servers = dict(self._backends), dict(self._servers)
         self._backends = {
             name: _kept(old_backends, name, table) or (table, self._backend(name, table))
@@ -86,8 +87,8 @@ class Assembly:
 
     async def stop(self) -> None:
         """Stop everything; published files stay."""
-        if self._suspensions is not None:
-            self._suspensions.cancel()
+        if self._beating is not None:
+            self._beating.cancel()
         await asyncio.gather(*(unit.stop(keep=None) for unit in self._units.values()))
         await asyncio.gather(
             *(client.close() for _, client in self._backends.values()),

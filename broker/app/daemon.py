@@ -22,13 +22,14 @@ from broker.app.outside import real_outside
 from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.app.readiness import ReadyWatch
 from broker.app.supervision import supervise
+from broker.app.watchdog import Watchdog
 from broker.config.load import load
 from broker.config.schema import Config
 from broker.core.store import Store
 from broker.errors import ConfigError, Fault
 from broker.events import ConfigReloaded, Event, LifeCycle
 from broker.infra.clock import SystemClock
-from broker.infra.systemd import Notifier, listening_sockets
+from broker.infra.systemd import Notifier, listening_sockets, watchdog_seconds
 from broker.plugins import Plugins
 from broker.policy.readiness import Readiness, readiness
 from broker.ports import Observer
@@ -77,12 +78,15 @@ class Daemon:
         self._vocabulary = vocabulary
         self._clock = SystemClock()
         self._notifier = Notifier(os.environ)
+        self._watchdog = Watchdog(self._notifier, watchdog_seconds(os.environ, pid=os.getpid()))
         self._metrics = Metrics()
         self._logs = logs.LogObserver()
         self._store = Store(self._clock, self.observe)
         self._ready = ReadyWatch()
         self._assembly = Assembly(
-            outside=real_outside(plugins=plugins, observer=self.observe), store=self._store
+            outside=real_outside(plugins=plugins, observer=self.observe),
+            store=self._store,
+            beat_seconds=self._watchdog.beat_seconds,
         )
         self._metrics.watch(self._store, self._clock)
         self._listeners: list[Observer] = []
@@ -92,6 +96,7 @@ class Daemon:
         self._metrics(event)
         self._logs(event)
         self._ready(event)
+        self._watchdog(event)
         for listener in self._listeners:
             listener(event)
 

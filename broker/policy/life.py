@@ -144,7 +144,7 @@ def step(life: Life, event: Event, now: Moment) -> Step:
 
 def _minted(life: Life, event: Minted, now: Moment) -> Life:
     token, current = event.token, life.revision
-    if current is not None and not (life.outdated or renewal.replaces(token, current.token, now=now)):
+    if current and not renewal.replaces(token, current.token, outdated=life.outdated, now=now):
         revision = current
         not_before = now.boot + renewal.kept_for_seconds(current.token, now=now)
         outcome = "the server gave no token that lives longer: the current one is kept"

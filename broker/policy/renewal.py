@@ -57,15 +57,16 @@ def state(revision: Revision | None, *, due: Moment, failures: int, now: Moment)
     return "stale" if failures or now.boot > due.boot + grace else "fresh"
 
 
-def replaces(new: AccessToken, current: AccessToken | None, *, now: Moment) -> bool:
+def replaces(new: AccessToken, current: AccessToken, *, outdated: bool, now: Moment) -> bool:
     """Whether a minted token is worth publishing over the current one.
 
     A server that caches hands out the same token again (R-043), and one whose lifetimes were shortened hands out one
-    that ends sooner: neither replaces a valid token, unless another version of the client secret bought it (R-073).
+    that ends sooner: neither replaces a valid token. Another one does if another version of the client secret bought
+    it, or if the current one is `outdated` (R-073).
     """
-    if current is None or current.remaining_seconds(now) <= 0 or new.secret_version != current.secret_version:
+    if new.remaining_seconds(now) > current.remaining_seconds(now) or current.remaining_seconds(now) <= 0:
         return True
-    return new.remaining_seconds(now) > current.remaining_seconds(now)
+    return new.value != current.value and (outdated or new.secret_version != current.secret_version)
 
 
 def kept_for_seconds(current: AccessToken, *, now: Moment) -> float:

@@ -190,6 +190,14 @@ CATALOGUE: Final = (
         "above 0 for more than 10 minutes",
     ),
     Metric(
+        "event_loop_late_seconds",
+        "histogram",
+        (),
+        "How late the event loop's regular beat came, once every few seconds; a suspended machine does not count.",
+        "beats above 1: the process was stopped, or has too little CPU",
+        (0.01, 0.1, 1.0, 5.0, 30.0),
+    ),
+    Metric(
         "config_reloads_total",
         "counter",
         ("outcome",),

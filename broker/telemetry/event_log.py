@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SAME_AGAIN_AFTER_SECONDS: Final = 60.0
 _SKEW_WORTH_A_LINE_SECONDS: Final = 30.0
+_LATENESS_WORTH_A_LINE_SECONDS: Final = 1.0
 _NEEDS_A_PERSON: Final[frozenset[Condition]] = frozenset(
     {"credential_rejected", "awaiting_secret", "backend_denied", "secret_missing", "misconfigured"}
 )
@@ -49,6 +50,8 @@ class LogObserver:
         if describe is None:
             return
         line = describe(event)
+        if line is None:
+            return
         level = line.level
         if isinstance(event, events.Published) and event.outcome == "success":
             level = self._level_of_publication(event)
@@ -153,13 +156,22 @@ def _clock_skew_measured(event: events.ClockSkewMeasured) -> _Line:
     return _Line(logging.WARNING if serious else logging.DEBUG, words, event.authorization_server)
 
 
+def _heart_beat(event: events.HeartBeat) -> _Line | None:
+    if event.suspended_seconds:
+        return _Line(logging.INFO, f"the machine was suspended for {event.suspended_seconds:.0f} s")
+    if event.late_seconds > _LATENESS_WORTH_A_LINE_SECONDS:
+        words = f"the event loop is {event.late_seconds:.1f} s late: the process was stopped or has too little CPU"
+        return _Line(logging.WARNING, words, "late")
+    return None
+
+
 def _life_cycle(event: events.LifeCycle) -> _Line:
     if event.phase in {"warning", "degraded"}:
         return _Line(logging.WARNING, event.message, event.message)
     return _Line(logging.INFO, event.message)
 
 
-_DESCRIPTIONS: Final[dict[type, Callable[[Any], _Line]]] = {
+_DESCRIPTIONS: Final[dict[type, Callable[[Any], _Line | None]]] = {
     events.MintSucceeded: _mint_succeeded,
     events.MintFailed: _mint_failed,
     events.RenewalPlanned: lambda event: _Line(logging.DEBUG, f"renewal planned: {event.reason}"),
@@ -179,6 +191,7 @@ _DESCRIPTIONS: Final[dict[type, Callable[[Any], _Line]]] = {
         logging.INFO if event.outcome == "success" else logging.ERROR, event.message
     ),
     events.TokenRemoved: lambda _: _Line(logging.INFO, "no longer configured"),
+    events.HeartBeat: _heart_beat,
     events.LifeCycle: _life_cycle,
 }
 """SocketServed is missing on purpose: requests are counted, not told."""

@@ -30,6 +30,7 @@ from broker.events import (
     ClockSkewMeasured,
     ConfigReloaded,
     Event,
+    HeartBeat,
     MintFailed,
     MintSucceeded,
     Published,
@@ -89,6 +90,7 @@ class Metrics:
             TokenRejected: self._token_rejected,
             ClockSkewMeasured: self._clock_skew_measured,
             ConfigReloaded: self._config_reloaded,
+            HeartBeat: self._heart_beat,
         }
         self._registry.register(self._socket)
         prometheus_client.ProcessCollector(registry=self._registry)
@@ -175,6 +177,9 @@ class Metrics:
 
     def _config_reloaded(self, event: ConfigReloaded) -> None:
         self._at("config_reloads_total", event.outcome).inc()
+
+    def _heart_beat(self, event: HeartBeat) -> None:
+        self._at("event_loop_late_seconds").observe(event.late_seconds)
 
 
 class _Records(Collector):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from broker.core.naps import Naps
+from broker.core.heartbeat import Heartbeat
 from tests.core.world import LIFETIME_SECONDS, World
 from tests.virtual_time import run_virtually
 
@@ -17,7 +17,7 @@ def test_token_that_expired_in_suspension_is_minted_again_within_five_seconds() 
     async def scenario() -> None:
         world = World()
         place = world.start()
-        watch = asyncio.create_task(world.naps.watch())
+        beating = asyncio.create_task(Heartbeat(world.naps, world.observer).run())
         for number in range(1, 12):
             await world.until(100.0 * number + number / 2)
             before = len(world.request_times)
@@ -26,7 +26,7 @@ def test_token_that_expired_in_suspension_is_minted_again_within_five_seconds() 
             await asyncio.sleep(RESUMED_SECONDS)
             assert before + 1 == len(world.request_times)
             assert place.token.record().state == "fresh"
-        watch.cancel()
+        beating.cancel()
 
     run_virtually(scenario)
 
@@ -36,14 +36,13 @@ def test_nap_that_is_not_over_goes_on_after_a_suspension() -> None:
 
     async def scenario() -> None:
         world = World()
-        naps = Naps(world.clock)
-        watch = asyncio.create_task(naps.watch())
+        beating = asyncio.create_task(Heartbeat(world.naps, world.observer).run())
         began = world.clock.now().boot
-        nap = asyncio.create_task(naps.until(began + 3600))
+        nap = asyncio.create_task(world.naps.until(began + 3600))
         await asyncio.sleep(10)
         world.clock.suspend(1800)
         assert not await nap
         assert began + 3600 <= world.clock.now().boot < began + 3601
-        watch.cancel()
+        beating.cancel()
 
     run_virtually(scenario)

@@ -9,6 +9,7 @@ import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.daemon.running import Daemon, local_tables, store
+from tests.daemon.service_manager import ServiceManager
 
 
 @pytest.fixture
@@ -26,3 +27,11 @@ def daemon(tmp_path: Path, server: DevelopmentAuthorizationServer) -> Iterator[D
     prepared = Daemon(tmp_path, local_tables(server, tmp_path))
     yield prepared
     prepared.__exit__()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[ServiceManager]:
+    """What systemd would be."""
+    listening = ServiceManager(tmp_path / "notify")
+    yield listening
+    listening.close()

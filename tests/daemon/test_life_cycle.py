@@ -4,46 +4,16 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.daemon.running import Daemon, local_tables, run_verb, store
+from tests.daemon.service_manager import ServiceManager
 from tests.waiting import eventually
 
 Server = DevelopmentAuthorizationServer
-
-
-class ServiceManager:
-    """Listens where NOTIFY_SOCKET points."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._socket.settimeout(0)
-        self.datagrams: list[str] = []
-
-    def heard(self, text: str) -> bool:
-        """Whether a datagram contained this."""
-        try:
-            while True:
-                self.datagrams.append(self._socket.recv(65_536).decode())
-        except BlockingIOError:
-            return any(text in datagram for datagram in self.datagrams)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[ServiceManager]:
-    """What systemd would be."""
-    listening = ServiceManager(tmp_path / "notify")
-    yield listening
-    listening.close()
 
 
 def test_ready_is_sent_when_the_token_is_published_and_stopping_at_the_end(

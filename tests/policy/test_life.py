@@ -180,11 +180,23 @@ def test_rotated_secret_buys_a_token_that_ends_sooner_also_where_the_backend_has
     assert not taken.outdated
 
 
-def token(value: str, expires_in: int, now: Moment) -> AccessToken:
-    """Minted now, by a backend without versions."""
-    return AccessToken(
-        value=Secret(value), expires_in=expires_in, issued=now, scope=("a",), secret_version=None
-    )
+def test_same_token_again_never_ends_sooner() -> None:
+    """R-043, F-60: found by the simulation: a rotation made a server's rounded-down repetition shorten the token."""
+    now = Moment(1_700_000_000.0, 10.0)
+    later = Moment(now.wall + 100.4, now.boot + 100.4)
+    life = lives.Life(renew_at=0.5, min_lifetime_seconds=60.0)
+    first = lives.step(life, lives.Minted(token=token("same", 1000, now), jitter=0.0), now).life
+    rotated = lives.step(first, lives.SecretChanged("2"), later).life
+    again = lives.step(
+        rotated, lives.Minted(token=token("same", 899, later, version="2"), jitter=0.0), later
+    ).life
+    assert first.revision == again.revision
+    assert "2" == again.secret_version
+
+
+def token(value: str, expires_in: int, now: Moment, *, version: str | None = None) -> AccessToken:
+    """Minted now, with the secret of this version."""
+    return AccessToken(value=Secret(value), expires_in=expires_in, issued=now, secret_version=version)
 
 
 TestAnyHistory = AnyHistory.TestCase

@@ -63,6 +63,7 @@ class Process:
             clock=clock,
             observer=self._observe,
             rng=world.chance(f"broker {clock.loop}"),
+            boot_id="the only one",
         )
         self.assembly = Assembly(outside=outside, store=self.store)
         self._metrics.watch(self.store, clock)

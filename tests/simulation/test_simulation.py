@@ -38,6 +38,25 @@ def test_seeds_that_once_failed(script: str, seed: int) -> None:
     assert [] == list(map(str, result.violations))
 
 
+@pytest.mark.parametrize(
+    ("scripts", "seed"),
+    [
+        (
+            "F-18,F-60",
+            174,
+        ),  # the same token again, rounded down by its server, ended sooner after a rotation (R-043)
+        (
+            "F-11,R-012",
+            185,
+        ),  # a reload to another identity kept the old token, since the new one ended sooner
+    ],
+)
+def test_long_seeds_that_once_failed(scripts: str, seed: int) -> None:
+    """What three days of three tokens found, and was mended, stays mended."""
+    result = simulate(seed, days=3.0, tokens=3, scripts=scripts.split(","))
+    assert [] == list(map(str, result.violations))
+
+
 def test_seed_is_a_trace() -> None:
     """The same seed is the same history, so that a failing one can be replayed."""
     first, second = (simulate(7, days=0.2, tokens=2, scripts=["F-05", "F-16"]).history for _ in range(2))

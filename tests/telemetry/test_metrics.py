@@ -15,6 +15,7 @@ from broker.events import (
     ClockSkewMeasured,
     ConfigReloaded,
     Event,
+    HeartBeat,
     LifeCycle,
     SecretFetched,
     SocketServed,
@@ -74,6 +75,13 @@ REPOSITORY = Path(__file__).parents[2]
             },
         ),
         (WorkersStuck(pool="corp", count=2), {at("stuck_workers"): 2}),
+        (
+            HeartBeat(late_seconds=0.5),
+            {
+                at("event_loop_late_seconds_bucket", le="0.1"): 0,
+                at("event_loop_late_seconds_bucket", le="1.0"): 1,
+            },
+        ),
         (
             PUBLISHED,
             {

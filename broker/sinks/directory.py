@@ -24,6 +24,9 @@ from typing import Final
 from broker.api import SinkError
 
 CREATED_MODE: Final = 0o755
+# The umask takes part in mkdir; a sticky bit, which is of no use to such a directory, tells that its mode is not
+# final yet, also to whoever comes after a process that was killed there.
+_UNFINISHED_MODE: Final = stat.S_ISVTX | CREATED_MODE
 
 _READABLE: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_PATH asks for no read permission on the directories on the way (many are 0711); only Linux has it.
@@ -59,6 +62,8 @@ def opened(path: str, *, create: bool) -> Iterator[int]:
                 _refuse_link(here.descriptor, name, where)
                 raise OSError(error.errno, error.strerror, where) from None
             _refuse_planted(child, above=here)
+            if create and _is_unfinished(child.status):
+                _finish(here.descriptor, name)
             here = child
         _refuse_unsafe(here)
         try:
@@ -84,13 +89,21 @@ def _step(parent: int, name: str, *, create: bool) -> int:
         if not create:
             raise
     with suppress(FileExistsError):  # another token's publication was faster
-        os.mkdir(name, CREATED_MODE, dir_fd=parent)
-        made = os.open(name, _READABLE | os.O_NOFOLLOW, dir_fd=parent)
-        try:
-            os.fchmod(made, CREATED_MODE)  # the umask took part in mkdir
-        finally:
-            os.close(made)
+        os.mkdir(name, _UNFINISHED_MODE, dir_fd=parent)
     return os.open(name, _STEP, dir_fd=parent)
+
+
+def _is_unfinished(status: os.stat_result) -> bool:
+    mode = stat.S_IMODE(status.st_mode)
+    return status.st_uid == os.geteuid() and bool(mode & stat.S_ISVTX) and not mode & ~_UNFINISHED_MODE
+
+
+def _finish(parent: int, name: str) -> None:
+    made = os.open(name, _READABLE | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        os.fchmod(made, CREATED_MODE)
+    finally:
+        os.close(made)
 
 
 def _refuse_link(parent: int, name: str, where: str) -> None:

@@ -48,14 +48,20 @@ class PublisherProcess:
 
 
 @contextmanager
-def publisher_process(path: Path, *, wrapper: tuple[str, ...] = ()) -> Iterator[PublisherProcess]:
-    """Start one, wait until it listens, end it. `wrapper` is a command that runs its arguments."""
+def publisher_process(
+    path: Path, *, wrapper: tuple[str, ...] = (), umask: int = 0o077
+) -> Iterator[PublisherProcess]:
+    """Start one, wait until it listens, end it. `wrapper` is a command that runs its arguments.
+
+    The umask is the daemon's own by default.
+    """
     with subprocess.Popen(
         [*wrapper, sys.executable, "-m", "tests.sinks.publisher_process", str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
+        umask=umask,
     ) as process:
         publisher = PublisherProcess(process)
         try:

@@ -113,8 +113,10 @@ def _answer(path: str) -> tuple[str, str]:
     """Type and body of a resource."""
     if path == "/metrics":
         return "text/plain; version=0.0.4", "things 1\n"
-    if path == "/info/refs":
+    if path == "/things.git/info/refs":
         return "text/plain", f"{'1' * 40}\trefs/heads/main\n"
+    if path == "/things.git/HEAD":
+        return "text/plain", "ref: refs/heads/main\n"
     return "application/json", json.dumps(_document(path))
 
 

@@ -1,7 +1,7 @@
-"""How consumers are kept at work: a command that is run again and again, a Python program that lasts, a server.
+"""How consumers are kept at work: something that is done again and again, or a program that lasts.
 
-Owns: starting and ending them, and what they complained about. Refuses to know: what they do. Output is kept out of the
-test's own: a program may print what it was answered.
+Owns: starting and ending them, and what they complained about. Refuses to know: what they do. Their output is kept out
+of the test's own: a program may print what it was answered.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def repeated(what: Callable[[], str | None], *, pause_seconds: float) -> Iterato
         thread.join()
 
 
-def command(argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> Callable[[], str | None]:
-    """One run of a command; complains of an exit status."""
+def shell(text: str, *, env: Mapping[str, str], cwd: Path) -> Callable[[], str | None]:
+    """One run of a command line; complains of an exit status."""
 
     def run() -> str | None:
         ended = subprocess.run(
-            argv,
+            ["sh", "-c", text],
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
@@ -74,19 +74,19 @@ def request(url: str) -> Callable[[], str | None]:
     return run
 
 
+def looped(program: Path) -> list[str | Path]:
+    """The command line that calls a Python program's `call_api` until its standard input ends."""
+    return [sys.executable, looping.__file__, program]
+
+
 @contextmanager
-def lasting(text: str, place: Path, *, env: Mapping[str, str]) -> Iterator[Complaints]:
-    """A Python program with a function `call_api`, called again and again by one process."""
-    place.with_suffix(".py").write_text(text)
-    log = place.with_suffix(".log")
+def lasting(argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> Iterator[Complaints]:
+    """A program that ends with its standard input; complains of each line on standard error, and of an exit status."""
+    log = cwd / "log"
     complaints: Complaints = []
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, looping.__file__, place.with_suffix(".py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            env=dict(env),
+            argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, env=dict(env), cwd=cwd
         )
     try:
         yield complaints

@@ -16,10 +16,11 @@ import pytest
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.canary import MARKER
 from tests.consumers.api import running_api
-from tests.consumers.consumers import CONSUMERS, Consumer, Stage, tables
+from tests.consumers.consumers import CONSUMERS, Consumer
 from tests.consumers.door import Account, Door
 from tests.consumers.page import recipe
 from tests.consumers.programs import Complaints
+from tests.consumers.stage import Stage
 from tests.daemon.running import Daemon, local_tables, store
 from tests.waiting import eventually
 
@@ -52,11 +53,17 @@ def rotated(directory: Path) -> dict[str, Row]:
     ):
         stage = Stage(directory=directory, runtime_dir=directory / "run", api=api)
         store(directory, server.register("deploy", lifetime_seconds=TOKEN_LIFE_SECONDS).reveal())
-        with Daemon(directory, local_tables(server, directory) + tables(stage)) as daemon:
+        with Daemon(directory, local_tables(server, directory) + _files(stage)) as daemon:
             daemon.wait_for(state="fresh", condition="ok")
             with _at_work(stage) as rows:
                 _rotate(directory, server, api.door, rows)
             return {row.consumer.name: row for row in rows}
+
+
+def _files(stage: Stage) -> str:
+    """The broker's tables, of every recipe once."""
+    parts = {consumer.title: stage.part(consumer.name, recipe(consumer.title)) for consumer in CONSUMERS}
+    return "\n".join(part.files() for part in parts.values() if "toml" in part.recipe.languages)
 
 
 @contextmanager
@@ -64,9 +71,9 @@ def _at_work(stage: Stage) -> Iterator[list[Row]]:
     rows: list[Row] = []
     with ExitStack() as stack:
         for consumer in CONSUMERS:
-            running = consumer.running(stage, recipe(consumer.title), consumer.name)
+            part = stage.part(consumer.name, recipe(consumer.title))
             try:
-                complaints = stack.enter_context(running)
+                complaints = stack.enter_context(consumer.running(part))
             except pytest.skip.Exception as skipped:
                 rows.append(Row(consumer=consumer, absent=str(skipped)))
                 continue

@@ -19,8 +19,10 @@ PLANTS = [
     pytest.param("layers", "broker/helpers.py", "", id="room-without-a-place"),
     pytest.param("client", "broker/client/__init__.py", "import broker.errors", id="client-knows-the-daemon"),
     pytest.param("testing", "broker/core/minter.py", "import broker.testing", id="testing-in-production"),
-    pytest.param("plugins", "backends/file.py", "import broker.errors", id="backend-past-the-api"),
-    pytest.param("backends-apart", "backends/file.py", "import backends.vault", id="backend-to-backend"),
+    pytest.param("plugins", "backends/file/backend.py", "import broker.errors", id="backend-past-the-api"),
+    pytest.param(
+        "backends-apart", "backends/file/backend.py", "import backends.vault", id="backend-to-backend"
+    ),
     pytest.param("entry-points-only", "broker/sinks/file.py", "import backends.file", id="broker-to-backend"),
     pytest.param("entry-points-only", "broker/plugins.py", "import boto3", id="broker-to-boto3"),
     pytest.param("pure", "broker/policy/renewal.py", "import time", id="policy-with-a-clock"),

@@ -1,0 +1,1 @@
+"""The file backend: the contract, and what only files promise."""

@@ -26,7 +26,7 @@ import urllib3.exceptions
 import urllib3.util
 
 from backends.vault.options import VaultOptions
-from backends.vault.session import MOST_CONNECTIONS, FileMissing, SharedSession
+from backends.vault.session import MOST_CONNECTIONS, FileUnusable, SharedSession
 from broker.api import Secret, SecretBackendUnavailable
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -103,7 +103,7 @@ class VaultClient:
             requests.RequestException,
             urllib3.exceptions.HTTPError,
             OSError,
-            FileMissing,
+            FileUnusable,
             _Unusable,
         ) as error:
             reason = _reason(error)
@@ -163,13 +163,17 @@ def _seconds(header: str | None) -> float | None:
 
 def _reason(error: BaseException) -> str:
     """One safe line from the innermost known cause; library messages may quote what was sent or received."""
-    if isinstance(error, _Unusable | FileMissing):
+    if isinstance(error, _Unusable | FileUnusable):
         return str(error)
     cause: BaseException | None = error
     while cause is not None:
         match cause:
             case ssl.SSLCertVerificationError():
                 return f"TLS: {cause.verify_message}: set ca_file if the server has an authority of its own"
+            case ssl.SSLError() if "CERTIFICATE_REQUIRED" in str(cause.reason):
+                return (
+                    "TLS: the server demands a client certificate: set certificate_file and private_key_file"
+                )
             case ssl.SSLError():
                 return f"TLS: {cause.reason}"
             case ConnectionRefusedError():
@@ -180,5 +184,6 @@ def _reason(error: BaseException) -> str:
                 pass  # a time-out by its class; its cause says what it was
             case TimeoutError() | urllib3.exceptions.TimeoutError() | requests.Timeout():
                 return "no answer in time"
-        cause = cause.__cause__ or cause.__context__
+        wrapped = next((each for each in cause.args if isinstance(each, BaseException)), None)
+        cause = cause.__cause__ or cause.__context__ or wrapped
     return f"no usable answer ({type(error).__name__})"

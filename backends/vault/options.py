@@ -76,7 +76,8 @@ class Aws(_Login, frozen=True, kw_only=True, tag="aws"):
 
     role: str
     region: str
-    """Of STS; never from the environment, where it would differ between a shell and the daemon."""
+    """Whose STS Vault asks: its sts_endpoint, or where it has none us-east-1. Never from the environment, where it
+    would differ between a shell and the daemon."""
     server_id_header: str | None = None
     """What Vault's iam_server_id_header_value says: a request signed for another Vault is then of no use."""
     mount: str = "aws"

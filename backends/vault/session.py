@@ -22,8 +22,8 @@ MOST_CONNECTIONS = 4
 Identity = tuple[int, int, int] | None
 
 
-class FileMissing(Exception):
-    """A file that TLS needs is not there; the message names key and file."""
+class FileUnusable(Exception):
+    """A file that TLS needs is not there or not good for it; the message names key and file."""
 
 
 class SharedSession:
@@ -47,7 +47,7 @@ class SharedSession:
             identities = [identity(path) for path in named.values()]
             if None in identities:
                 key = list(named)[identities.index(None)]
-                raise FileMissing(f"{key} {named[key]} is not there")
+                raise FileUnusable(f"{key} {named[key]} is not there")
             if self._session is None or identities != self._identities:
                 if self._session is not None:
                     self._session.close()
@@ -64,11 +64,13 @@ class SharedSession:
     def _new(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
-        session.verify = (
-            self._files["ca_file"] or system_trust()
-        )  # hvac prefers the session's to its argument
+        ca_file = self._files["ca_file"]
         certificate, key = self._files["certificate_file"], self._files["private_key_file"]
+        session.verify = ca_file or system_trust()  # hvac prefers the session's to its own argument
+        if ca_file is not None:
+            _try_trust(ca_file)
         if certificate is not None and key is not None:
+            _try_certificate(certificate, key)
             session.cert = (certificate, key)
         session.stream = True  # bodies are read under a deadline and a limit
         session.headers["Accept-Encoding"] = "identity"
@@ -88,6 +90,31 @@ def identity(path: str) -> Identity:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _try_trust(ca_file: str) -> None:
+    """Here, where an error can say which file it is."""
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except OSError:
+        pass
+    else:
+        return
+    raise FileUnusable(f"ca_file {ca_file} cannot be read or holds no certificates in PEM")
+
+
+def _try_certificate(certificate: str, key: str) -> None:
+    """Likewise; the password is there so that OpenSSL does not ask for one on a terminal."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="none")
+    except OSError as error:
+        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    else:
+        return
+    raise FileUnusable(
+        f"certificate_file {certificate} and private_key_file {key}: are they of one pair, in PEM, the key "
+        f"not encrypted? ({reason})"
+    )
 
 
 def system_trust() -> str | bool:

@@ -197,21 +197,25 @@ class OpenBao:
 
 
 @contextmanager
-def running_openbao(directory: Path, *, tls: bool = False) -> Iterator[OpenBao]:
-    """A server of one's own, with its log, ledger and certificates in ``directory``."""
-    server = started(lambda: _start(directory, tls=tls))
+def running_openbao(directory: Path, *, tls: bool = False, configuration: str = "") -> Iterator[OpenBao]:
+    """A server of one's own, with its log, ledger and certificates in ``directory``.
+
+    ``configuration`` is more HCL, for another listener perhaps.
+    """
+    server = started(lambda: _start(directory, tls=tls, more=configuration))
     try:
         yield server
     finally:
         server.stop()
 
 
-def _start(directory: Path, *, tls: bool) -> OpenBao:
+def _start(directory: Path, *, tls: bool, more: str) -> OpenBao:
     port = free_port(width=2)  # it takes the port above as well, for its cluster
     root_token = f"S3CR3T-root-{secrets.token_hex(8)}"
     ledger = directory / "audit.jsonl"
     configuration = directory / "openbao.hcl"
-    configuration.write_text(f'audit "file" "ledger" {{\n  options {{ file_path = "{ledger}" }}\n}}\n')
+    audit = f'audit "file" "ledger" {{\n  options {{ file_path = "{ledger}" }}\n}}\n'
+    configuration.write_text(audit + more)
     flags = ["-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{port}", "-log-level=warn"]
     if tls:
         flags += ["-dev-tls", f"-dev-tls-cert-dir={directory}"]

@@ -11,12 +11,24 @@ from typing import Any
 
 import botocore.configprovider
 import botocore.credentials
+import botocore.exceptions
 import botocore.httpsession
 import botocore.session
 from botocore.config import Config
 
 SOURCE_SECONDS = 2.0
 """A metadata service is on the same host; STS for a web identity takes a second at most."""
+
+GLOBAL_REGION = "us-east-1"
+"""Its requests go to the global endpoint, which is the one that Vault asks unless its sts_endpoint says otherwise."""
+DOMAINS = {
+    "aws-cn": "amazonaws.com.cn",
+    "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+}
 
 
 class AwsCredentials:
@@ -35,9 +47,14 @@ class AwsCredentials:
         return None if credentials is None else credentials.get_frozen_credentials()
 
     def sts_host(self) -> str | None:
-        """Where this region asks who is calling; None for an unknown region."""
-        endpoint = self._session.get_component("endpoint_resolver").construct_endpoint("sts", self._region)
-        return None if endpoint is None else str(endpoint["hostname"])
+        """Where this region asks who is calling; None for a region that AWS does not have."""
+        if self._region == GLOBAL_REGION:
+            return "sts.amazonaws.com"
+        try:
+            partition = self._session.get_partition_for_region(self._region)
+        except botocore.exceptions.UnknownRegionError:
+            return None
+        return f"sts.{self._region}.{DOMAINS.get(partition, 'amazonaws.com')}"
 
 
 def _session(region: str) -> Any:

@@ -174,8 +174,10 @@ def _reason(error: BaseException) -> str:
                 return (
                     "TLS: the server demands a client certificate: set certificate_file and private_key_file"
                 )
-            case ssl.SSLError():
+            case ssl.SSLError() if cause.reason is not None:
                 return f"TLS: {cause.reason}"
+            case ssl.SSLError() | ConnectionResetError() | BrokenPipeError():
+                return "the server closed the connection: does it speak TLS, and demand a client certificate?"
             case ConnectionRefusedError():
                 return "connection refused"
             case urllib3.exceptions.NameResolutionError():

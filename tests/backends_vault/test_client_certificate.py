@@ -167,9 +167,7 @@ def test_server_that_demands_a_certificate_before_any_login(
         secret_id_file = put_file(tmp_path / "secret-id", approle.secret_id)
         auth = {"method": "approle", "role_id": approle.role_id, "secret_id_file": secret_id_file}
         table = {"url": f"https://127.0.0.1:{port}", "ca_file": str(tmp_path / "ca.pem"), "auth": auth}
-        with pytest.raises(
-            SecretBackendUnavailable, match="demands a client certificate: set certificate_file"
-        ):
+        with pytest.raises(SecretBackendUnavailable, match=r"demands? a client certificate"):
             BrokerSide(table).read(found.path)
         certificate = Certificate(tmp_path, authority)
         assert SECRET == BrokerSide({**table, **certificate.keys}).read(found.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.waiting import eventually
 AUDIENCE = "vault.example"
 ACCOUNT = "system:serviceaccount:ci:token-broker"
 SUBJECT = "repo:acme/deploy"
-KUBERNETES_CLAIMS = {
+KUBERNETES_CLAIMS: dict[str, Any] = {
     "kubernetes.io": {"namespace": "ci", "serviceaccount": {"name": "token-broker", "uid": f"uid-{ACCOUNT}"}}
 }
 

@@ -65,7 +65,7 @@ class Process:
             rng=world.chance(f"broker {clock.loop}"),
             boot_id="the only one",
         )
-        self.assembly = Assembly(outside=outside, store=self.store)
+        self.assembly = Assembly(outside=outside, store=self.store, beat_seconds=world.beat_seconds)
         self._metrics.watch(self.store, clock)
         self._vocabulary = PluginVocabulary(world.plugins)  # type: ignore[arg-type]  # the simulated registry
         self._server = UnixServer(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from broker.core.heartbeat import BEAT_SECONDS
 from broker.telemetry.lines import JsonFormatter
 from tests.simulation import machine_scripts, secret_scripts, server_scripts
 from tests.simulation.checker import Violation
@@ -61,6 +62,8 @@ def simulate(
     plans = _plans(seed, days, scripts)
     directory = Path(tempfile.mkdtemp(prefix="simulation-", dir=MEMORY if MEMORY.is_dir() else None))
     world = World(seed=seed, tokens=tokens, directory=directory, lifetimes=lifetimes)
+    if any("F-43" in played for _, played in plans):
+        world.beat_seconds = BEAT_SECONDS
     was_collecting = gc.isenabled()
     gc.disable()
     try:

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -85,6 +85,7 @@ def mounted(image: Path, at: Path, options: str) -> Iterator[Path]:
     )
     if done.returncode:
         missing("a loop device with ext4", f"modprobe loop ext4 ({done.stderr.strip()})")
-    with ExitStack() as stack:
-        stack.callback(subprocess.run, ["umount", at], check=True)
+    try:
         yield at
+    finally:
+        subprocess.run(["umount", at], check=True)

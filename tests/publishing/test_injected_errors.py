@@ -7,13 +7,13 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.publishing.places import short_directory
 from tests.publishing.system_calls import Step, faulty, steps_of_publication
 from tests.scale import scaled
 from tests.sinks.publisher_process import PublisherProcess, publisher_process
@@ -30,10 +30,9 @@ ROUNDS: Final = scaled(short=1, whole=20)
 
 @pytest.fixture
 def base() -> Iterator[Path]:
-    """A directory close to the root: fewer components, each of which is one more step."""
-    place = Path(tempfile.mkdtemp(prefix="publishing-"))
-    yield place
-    shutil.rmtree(place)
+    """Where the token's directory is."""
+    with short_directory() as place:
+        yield place
 
 
 @pytest.fixture

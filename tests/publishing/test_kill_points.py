@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.publishing.places import short_directory
 from tests.publishing.system_calls import Step, faulty, steps, steps_of_publication
 from tests.scale import scaled
 from tests.sinks.publisher_process import publisher_process
@@ -26,10 +26,9 @@ STRIDE_OF_FIRST: Final = scaled(short=2, whole=1)
 
 @pytest.fixture
 def base() -> Iterator[Path]:
-    """A directory close to the root: fewer components, each of which is one more step."""
-    place = Path(tempfile.mkdtemp(prefix="publishing-"))
-    yield place
-    shutil.rmtree(place)
+    """Where the token's directory is."""
+    with short_directory() as place:
+        yield place
 
 
 def killed_at(step: Step, base: Path, *, replacing: bool) -> None:

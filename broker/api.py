@@ -37,6 +37,12 @@ from broker.ports import Observer, SecretBackend, TokenSink
 API_VERSION = 1
 
 Capability = Literal["versions", "cheap_version_check", "batch", "expiry"]
+"""What a secret backend may declare. Nothing is ever found out by trying.
+
+versions: documents tell one. cheap_version_check: `version` tells it without reading the value, and is asked.
+"""
+METHODS_OF_CAPABILITIES: Mapping[Capability, str] = {"cheap_version_check": "version"}
+"""The methods that are called only where the capability is declared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,15 @@ class SecretBackendPlugin:
     check: Callable[[Any], tuple[Fault, ...]] = lambda _: ()
     capabilities: frozenset[Capability] = frozenset()
     api_version: int = API_VERSION
+
+
+def missing_methods(backend: object, capabilities: frozenset[Capability]) -> str:
+    """What a backend, or its class, lacks to be one with these capabilities, in words; empty if nothing."""
+    declared = (
+        method for capability, method in METHODS_OF_CAPABILITIES.items() if capability in capabilities
+    )
+    names = [name for name in ("read", "close", *declared) if not callable(getattr(backend, name, None))]
+    return " and ".join(f"{name}()" for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

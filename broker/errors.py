@@ -78,6 +78,20 @@ class PluginError(BrokerError):
     default_code = "plugin"
 
 
+class PluginUnusable(PluginError):
+    """A plug-in that is installed once, under its name, and cannot work as it is."""
+
+
+def missing_library(error: ImportError) -> str:
+    """Which library a plug-in needs, and what to do; the error's own text is left out."""
+    library = (error.name or "").partition(".")[0]
+    if not library:
+        return "cannot import a library that it needs: install it again, with its dependencies"
+    if isinstance(error, ModuleNotFoundError):
+        return f"needs the library {library!r}, which is not installed: install it where token-broker is"
+    return f"cannot use the library {library!r} as installed: install the version that it needs"
+
+
 class SecretBackendError(BrokerError):
     """Base of everything that a secret backend may raise."""
 

@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from broker.api import PluginContext, SecretBackendPlugin
+from broker.api import Capability, PluginContext, SecretBackendPlugin
 from broker.app.cache_place import CachePlace
 from broker.app.outside import Outside
 from broker.app.supervision import supervise
 from broker.app.unit import PublisherPlace, Unit
-from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable
+from broker.app.unusable_plugin import UnusableBackend, UnusableSink
+from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable, UnusablePlugin
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
 from broker.core.backend_client import BackendClient
 from broker.core.cache.identity import token_identity
@@ -32,7 +33,7 @@ from broker.events import TokenRemoved
 from broker.model import TokenRequest
 from broker.oauth import metadata
 from broker.options import SecretRef
-from broker.ports import SecretBackend
+from broker.ports import SecretBackend, TokenSink
 
 
 class Assembly:
@@ -193,13 +194,11 @@ class Assembly:
         )
 
     def _place(self, token: ManagedToken, table: PluginTable) -> PublisherPlace:
-        plugin = self._plugins.sink(table.type)
-        target = plugin.target(table.options)
+        target, sink = self._sink(token.name, table)
         remove = getattr(table.options, "on_expiry", "keep") == "remove"
-        context = PluginContext(name=token.name, observer=self._observer)
         publisher = Publisher(
             token=token,
-            sink=plugin.create(table.options, context),
+            sink=sink,
             sink_type=table.type,
             target=target,
             withdraw_on_expiry=remove,
@@ -210,14 +209,29 @@ class Assembly:
         )
         return PublisherPlace(publisher=publisher, target=target, withdraw_when_removed=remove)
 
+    def _sink(self, token: str, table: PluginTable) -> tuple[str, TokenSink]:
+        """Its target, in words, and the sink."""
+        if isinstance(table.options, UnusablePlugin):
+            return f"sink {table.type}", UnusableSink(table.options.message)
+        plugin = self._plugins.sink(table.type)
+        context = PluginContext(name=token, observer=self._observer)
+        return plugin.target(table.options), plugin.create(table.options, context)
+
     def _backend(self, name: str, table: PluginTable) -> BackendClient:
-        plugin = self._plugins.secret_backend(table.type)
-        context = PluginContext(name=name, observer=self._observer)
+        capabilities: frozenset[Capability] = frozenset()
+        if isinstance(table.options, UnusablePlugin):
+            create: Callable[[], SecretBackend] = UnusableBackend(
+                f"secret backend {name}: {table.options.message}"
+            )
+        else:
+            plugin = self._plugins.secret_backend(table.type)
+            capabilities = plugin.capabilities
+            create = _creator(plugin, table.options, PluginContext(name=name, observer=self._observer))
         return BackendClient(
             name=name,
             plugin=table.type,
-            capabilities=plugin.capabilities,
-            create=_creator(plugin, table.options, context),
+            capabilities=capabilities,
+            create=create,
             runner=self._outside.threads(f"backend {name}"),
             observer=self._observer,
             clock=self._clock,

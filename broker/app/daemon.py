@@ -25,6 +25,7 @@ from broker.app.supervision import supervise
 from broker.app.watchdog import Watchdog
 from broker.config.load import load
 from broker.config.schema import Config
+from broker.config.unusable import unusable
 from broker.core.store import Store
 from broker.errors import ConfigError, Fault
 from broker.events import ConfigReloaded, Event, LifeCycle
@@ -53,7 +54,7 @@ def run(config_path: Path) -> int:
         logging = stack.enter_context(closing(logs.configure(config.log.level, config.log.format)))
         warnings = process.lock_directories(config.broker, stack)
         daemon = Daemon(config_path, config, plugins=plugins, vocabulary=vocabulary, logging=logging)
-        for warning in warnings:
+        for warning in (*warnings, *map(str, unusable(config))):
             daemon.observe(LifeCycle(phase="warning", message=warning))
         # The loop is not closed: that waits for name look-ups that hang. The process ends right after this.
         asyncio.Runner(loop_factory=_loop_factory()).run(daemon.main())
@@ -209,6 +210,8 @@ class Daemon:
 
     async def _reload(self, server: UnixServer, group: asyncio.TaskGroup) -> str:
         new = load(self._config_path, environment=os.environ, vocabulary=self._vocabulary)
+        for fault in unusable(new):
+            self.observe(LifeCycle(phase="warning", message=str(fault)))
         changed = [name for name in RESTART_REQUIRED if getattr(new, name) != getattr(self._config, name)]
         self._logging.change(new.log.level, new.log.format)
         await self._assembly.apply(new, group)

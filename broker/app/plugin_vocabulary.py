@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from broker.errors import Fault, PluginError
+from broker.config.schema import UnusablePlugin
+from broker.errors import Fault, PluginError, PluginUnusable
 from broker.plugins import Plugins
 
 Kind = Literal["secret_backends", "sinks"]
@@ -19,12 +20,14 @@ class PluginVocabulary:
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
 
-    def options(self, kind: Kind, type_name: str) -> type[Any] | str:
-        """The option struct of a plug-in, or a message for people."""
+    def options(self, kind: Kind, type_name: str) -> type[Any] | UnusablePlugin | str:
+        """The option struct of a plug-in; else why there is none: its own trouble, or a fault of the installation."""
         try:
             if kind == "secret_backends":
                 return self._plugins.secret_backend(type_name).options
             return self._plugins.sink(type_name).options
+        except PluginUnusable as error:
+            return UnusablePlugin(message=error.message)
         except PluginError as error:
             return error.message
 

@@ -21,7 +21,7 @@ from broker.config.accounts import Accounts
 from broker.config.faults import Faults, item, join, suggest
 from broker.config.leaves import LeafFault, Leaves, alternatives, describe
 from broker.config.paths import PathResolver
-from broker.config.schema import BrokerTable, Config, PluginTable
+from broker.config.schema import BrokerTable, Config, PluginTable, UnusablePlugin
 from broker.config.stand_ins import stand_in
 from broker.config.vocabulary import PluginKind, Vocabulary
 from broker.config.yaml_document import Ambiguous
@@ -181,15 +181,23 @@ class _Walk:
         if not isinstance(raw, dict):
             return self._broken(path, _EMPTY if raw is None else "must be a table")
         installed = self.vocabulary.types(plugin_kind)
-        what = "no plug-in of that name is installed"
-        chosen = implied or self._chosen("type", raw, installed, path, what=what)
+        chosen = implied or self._chosen_plugin(raw, installed, path)
         if chosen is None:
             return _BROKEN
         options_type: Any = self.vocabulary.options(plugin_kind, chosen)
         if isinstance(options_type, str):
             return self._broken(path if implied else join(path, "type"), options_type)
+        if isinstance(options_type, UnusablePlugin):
+            return PluginTable(type=chosen, options=options_type)
         table = raw if implied else {key: value for key, value in raw.items() if key != "type"}
         return PluginTable(type=chosen, options=self._struct(_fields_of(options_type), table, path))
+
+    def _chosen_plugin(self, raw: Mapping[str, Any], installed: tuple[str, ...], path: str) -> str | None:
+        """Whoever mistypes a name sees all of them: what is meant may not be installed."""
+        what = "no plug-in of that name is installed"
+        if "type" in raw and installed:
+            what += f", there are {', '.join(installed)}"
+        return self._chosen("type", raw, installed, path, what=what)
 
     def _broken(self, path: str, message: str) -> Any:
         self.faults.broken(path, message)

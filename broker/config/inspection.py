@@ -18,6 +18,7 @@ from typing import Protocol
 from broker.config.faults import Faults, item, join
 from broker.config.schema import Config
 from broker.config.settings import settings
+from broker.config.unusable import unusable
 from broker.errors import Fault
 
 
@@ -60,6 +61,8 @@ def inspect(config: Config, *, directories: Directories, key_files: KeyFiles) ->
         message = key_files.refusal(config.cache.key_file)
         if message is not None:
             faults.add("cache.key_file", message)
+    for fault in unusable(config):
+        faults.add(fault.path, fault.message)
     seen: set[str] = set()
     for path, directory, publishes in _written(config):
         if directory in seen:

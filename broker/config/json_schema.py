@@ -30,7 +30,7 @@ def schema(vocabulary: Vocabulary) -> dict[str, Any]:
         (kind, name, options)
         for kind in _KINDS
         for name in vocabulary.types(kind)
-        if not isinstance(options := vocabulary.options(kind, name), str)
+        if isinstance(options := vocabulary.options(kind, name), type)
     ]
     structs = list(_structs_within(Config, *(options for _, _, options in plugins)))
     references, components = msgspec.json.schema_components(structs, ref_template="#/$defs/{name}")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from broker.config import authorization_servers, managed_tokens, overlaps, references
+from broker.config import authorization_servers, managed_tokens, overlaps, references, unusable
 from broker.config.accounts import Accounts
 from broker.config.faults import Faults, item, join
 from broker.config.plugin_checks import guarded
-from broker.config.schema import Config, PluginTable
+from broker.config.schema import Config, PluginTable, UnusablePlugin
 from broker.config.vocabulary import PluginKind, Vocabulary
 from broker.options import NAME_PATTERN
 
@@ -43,12 +43,13 @@ def check(
     for name, server in config.authorization_servers.items():
         authorization_servers.check(name, server, auth_methods=auth_methods, faults=faults)
     for at, kind, table in _plugin_tables(config):
-        if table.options is not None and faults.intact(at):
+        if not isinstance(table.options, UnusablePlugin | None) and faults.intact(at):
             guarded(at, lambda: vocabulary.check(kind, table.type, table.options), faults)  # noqa: B023 - called here
     for name, token in config.tokens.items():
         managed_tokens.check(name, token, config=config, accounts=accounts, faults=faults)
     overlaps.check_outputs(config, place=place, faults=faults)
     overlaps.check_identities(config, faults)
+    unusable.check(config, faults)
 
 
 def listen_fault(listen: str) -> str | None:

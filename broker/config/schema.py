@@ -26,6 +26,12 @@ class PluginTable(Table, frozen=True):
     options: Any
 
 
+class UnusablePlugin(Table, frozen=True):
+    """Stands for the options of a plug-in that is installed and cannot be used; its keys cannot be judged."""
+
+    message: str
+
+
 SecretBackendTable = Annotated[PluginTable, msgspec.Meta(extra={"plugin": "secret_backends"})]
 """`[secret_backends.NAME]`"""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
+from broker.config.schema import UnusablePlugin
 from broker.errors import Fault
 
 PluginKind = Literal["secret_backends", "sinks"]
@@ -19,8 +20,8 @@ class Vocabulary(Protocol):
         """The installed names, without loading them."""
         ...
 
-    def options(self, kind: PluginKind, type_name: str) -> type[Any] | str:
-        """The option struct of an installed name, or one line saying why the plug-in cannot be used."""
+    def options(self, kind: PluginKind, type_name: str) -> type[Any] | UnusablePlugin | str:
+        """The option struct of an installed name; else why there is none: one plug-in's trouble, or a fault."""
         ...
 
     def check(self, kind: PluginKind, type_name: str, options: Any) -> tuple[Fault, ...]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from broker.errors import SecretBackendError, SecretBackendUnavailable, SecretBackendUnusable
+from broker.api import Capability, missing_methods
+from broker.errors import (
+    SecretBackendError,
+    SecretBackendUnavailable,
+    SecretBackendUnusable,
+    missing_library,
+)
 from broker.model import Secret, SecretDocument
 
 T = TypeVar("T")
-
-ALWAYS_CALLED = ("read", "close")
-CALLED_IF_DECLARED: Mapping[str, str] = {"cheap_version_check": "version"}
-"""The method that a backend must have because its plug-in declares this capability."""
 
 
 class PluginCalls:
@@ -25,17 +27,13 @@ class PluginCalls:
     def __init__(self, *, backend: str, plugin: str) -> None:
         self._who = f"secret backend {backend}: plug-in {plugin!r}"
 
-    def build(self, create: Callable[[], T], capabilities: frozenset[str]) -> T:
+    def build(self, create: Callable[[], T], capabilities: frozenset[Capability]) -> T:
         """The backend that `create` gives. Raises SecretBackendError only."""
         backend = self._called("create", create)
-        declared = tuple(
-            CALLED_IF_DECLARED[each] for each in sorted(capabilities & CALLED_IF_DECLARED.keys())
-        )
-        lacking = [name for name in (*ALWAYS_CALLED, *declared) if not callable(getattr(backend, name, None))]
+        lacking = missing_methods(backend, capabilities)
         if lacking:
-            methods = " and ".join(f"{name}()" for name in lacking)
             raise SecretBackendUnusable(
-                f"{self._who} made a {type(backend).__name__} without {methods}: report it to its author"
+                f"{self._who} made a {type(backend).__name__} without {lacking}: report it to its author"
             )
         return backend
 
@@ -80,13 +78,3 @@ class PluginCalls:
     def _bug(self, what: str) -> SecretBackendUnavailable:
         """It is asked again all the same: what is a bug today may be an upstream's odd answer."""
         return SecretBackendUnavailable(f"{self._who} {what}: report it to its author", code="plugin_bug")
-
-
-def missing_library(error: ImportError) -> str:
-    """Which library a plug-in needs, and what to do; the error's own text is left out."""
-    library = (error.name or "").partition(".")[0]
-    if not library:
-        return "cannot import a library that it needs: install it again, with its dependencies"
-    if isinstance(error, ModuleNotFoundError):
-        return f"needs the library {library!r}, which is not installed: install it where token-broker is"
-    return f"cannot use the library {library!r} as installed: install the version that it needs"

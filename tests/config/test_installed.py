@@ -32,7 +32,11 @@ def test_the_schema_is_valid() -> None:
 @pytest.mark.parametrize(
     ("table", "path", "message"),
     [
-        ('type = "valut"', "type", 'no plug-in of that name is installed; did you mean "vault"?'),
+        (
+            'type = "valut"',
+            "type",
+            'no plug-in of that name is installed, there are aws-secrets-manager, file, vault; did you mean "vault"?',
+        ),
         ('type = "vault"', "url", "required"),
         (
             'type = "vault"\nurl = "http://vault.example"\nauth = { method = "token_file", path = "/t" }',

@@ -11,19 +11,7 @@ import pytest
 from broker.api import API_VERSION, SecretBackendPlugin
 from broker.errors import PluginError
 from broker.plugins import PluginInfo, Plugins
-
-BACKENDS = "token_broker.secret_backends"
-SINKS = "token_broker.sinks"
-
-GOOD_MODULE = """
-import msgspec
-from broker.api import SecretBackendPlugin
-
-class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-plugin = SecretBackendPlugin(options=Options, create=lambda options, context: None{more})
-"""
+from tests.plugins.site import BACKENDS, GOOD_MODULE, SINKS, distribution
 
 Install = Callable[..., None]
 
@@ -33,16 +21,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Put a distribution on the path: its entry points as `group -> lines`, and the source of its modules."""
 
     def install(name: str, entry_points: Mapping[str, list[str]], **modules: str) -> None:
-        site = tmp_path / name
-        info = site / f"{name.replace('-', '_')}-1.2.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        sections = ("\n".join([f"[{group}]", *lines]) for group, lines in entry_points.items())
-        (info / "entry_points.txt").write_text("\n".join(sections) + "\n")
-        for module, source in modules.items():
-            (site / f"{module}.py").write_text(source)
+        for module in modules:
             monkeypatch.delitem(sys.modules, module, raising=False)
-        monkeypatch.syspath_prepend(str(site))
+        monkeypatch.syspath_prepend(str(distribution(tmp_path / name, name, entry_points, **modules)))
 
     return install
 
@@ -92,13 +73,50 @@ def test_other_api_version_says_what_to_update(install: Install, offset: int, wh
     )
 
 
-def test_failing_import_is_explained(install: Install) -> None:
-    """The cause is named, with the module and the distribution it belongs to."""
-    install("acme-vault", {BACKENDS: ["acme = acme_broken:plugin"]}, acme_broken="import no_such_library\n")
-    assert (
-        "secret backend 'acme' (acme_broken:plugin of acme-vault) cannot be imported: "
-        "ModuleNotFoundError: No module named 'no_such_library'" == complaint("acme")
-    )
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("import no_such_library.part", "it needs the library 'no_such_library', which is not installed: "),
+        ("from json import no_such_name", "ImportError: cannot import name 'no_such_name' from 'json'"),
+        ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
+        ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("def (", "SyntaxError: "),
+        ("import acme_broken.part", "there is no module acme_broken.part"),
+        ("", "AttributeError: module 'acme_broken' has no attribute 'plugin'"),
+    ],
+)
+def test_failing_import_is_explained(install: Install, source: str, cause: str) -> None:
+    """The cause is named, with the module and the distribution it belongs to; a module that exits ends nothing."""
+    install("acme-vault", {BACKENDS: ["acme = acme_broken:plugin"]}, acme_broken=f"{source}\n")
+    expected = f"plug-in 'acme' (acme_broken:plugin of acme-vault) cannot be imported: {cause}"
+    assert complaint("acme").startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            ', capabilities=frozenset({"cheap_version_check"})',
+            "declares cheap_version_check and lacks version(): report it to its author",
+        ),
+        (
+            ', capabilities=frozenset({"leases"})',
+            "declares leases; there are versions, cheap_version_check, batch, expiry: report it to its author",
+        ),
+        (', capabilities=["versions"]', "has no frozenset as `capabilities`: report it to its author"),
+    ],
+)
+def test_what_is_declared_and_missing_is_told_before_use(install: Install, more: str, words: str) -> None:
+    """Capabilities are declared, never probed: so a declaration has to be true."""
+    install("acme-vault", {BACKENDS: ["acme = acme_odd:plugin"]}, acme_odd=GOOD_MODULE.format(more=more))
+    assert complaint("acme").endswith(words)
+
+
+def test_options_that_are_no_struct_are_told(install: Install) -> None:
+    """The table could not be decoded."""
+    source = GOOD_MODULE.format(more="").replace("options=Options", "options=dict")
+    install("acme-vault", {BACKENDS: ["acme = acme_odd:plugin"]}, acme_odd=source)
+    assert complaint("acme").endswith("has no msgspec.Struct as `options`: report it to its author")
 
 
 def test_descriptor_of_another_kind_is_refused(install: Install) -> None:
@@ -120,21 +138,27 @@ def test_broken_plugin_harms_nobody_who_does_not_name_it(install: Install) -> No
     assert isinstance(plugins.secret_backend("acme"), SecretBackendPlugin)
 
 
-def test_description_imports_nothing(install: Install) -> None:
-    """`token-broker plugins` lists names, distributions and versions of all kinds, broken ones too."""
+def test_description_tells_what_can_be_used_and_what_not(install: Install) -> None:
+    """All kinds, with distribution, version and capabilities; a broken plug-in has a reason instead."""
+    good = GOOD_MODULE.format(more=', capabilities=frozenset({"versions"})')
     install(
         "acme-vault",
-        {BACKENDS: ["acme = acme_broken:plugin"], SINKS: ["acme-sink = acme_broken:sink"]},
+        {BACKENDS: ["acme = acme_good:plugin"], SINKS: ["acme-sink = acme_broken:sink"]},
+        acme_good=good,
         acme_broken="raise RuntimeError('imported')\n",
     )
     described = [info for info in Plugins().describe() if info.distribution == "acme-vault"]
+    problem = (
+        "plug-in 'acme-sink' (acme_broken:sink of acme-vault) cannot be imported: RuntimeError: imported"
+    )
     expected = [
         PluginInfo(
             name="acme",
             kind="secret_backend",
             distribution="acme-vault",
             version="1.2",
-            origin="acme_broken:plugin",
+            origin="acme_good:plugin",
+            capabilities=("versions",),
         ),
         PluginInfo(
             name="acme-sink",
@@ -142,9 +166,19 @@ def test_description_imports_nothing(install: Install) -> None:
             distribution="acme-vault",
             version="1.2",
             origin="acme_broken:sink",
+            problem=problem,
         ),
     ]
     assert expected == described
+
+
+def test_name_claimed_twice_is_described_twice(install: Install) -> None:
+    """So that both are seen, each with the reason why neither is used."""
+    for name in ("acme-one", "acme-two"):
+        install(name, {BACKENDS: ["acme = acme_good:plugin"]})
+    described = [info for info in Plugins().describe() if info.name == "acme"]
+    assert ["acme-one", "acme-two"] == [info.distribution for info in described]
+    assert {complaint("acme")} == {info.problem for info in described}
 
 
 def test_each_kind_has_its_own_names(install: Install) -> None:

@@ -1,19 +1,18 @@
 """AWS Secrets Manager as a secret backend.
 
 Owns: which version is asked for (AWSCURRENT, always said: R-103), and the shapes of the answers. Refuses to
-know: how the client is set up (`session`), what its errors mean (`errors`).
+know: how credentials are found and clients set up (`session`), what their errors mean (`errors`).
 """
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from backends.aws_secrets_manager.errors import from_library, from_service
+from backends.aws_secrets_manager import errors
 from backends.aws_secrets_manager.options import SecretsManagerOptions
-from backends.aws_secrets_manager.session import new_client
+from backends.aws_secrets_manager.session import AwsSession
 from broker.api import (
     PluginContext,
     SecretBackendError,
@@ -26,17 +25,12 @@ CURRENT = "AWSCURRENT"
 
 
 class SecretsManagerBackend:
-    """Implements `broker.ports.SecretBackend`; `path` is the name or ARN of a secret.
-
-    botocore sets timeouts per client: one is kept, and made anew for a caller with another patience.
-    """
+    """Implements `broker.ports.SecretBackend`; `path` is the name or the whole ARN of a secret."""
 
     def __init__(self, options: SecretsManagerOptions, context: PluginContext) -> None:
         self._options = options
         self._where = f"secret backend {context.name}"
-        self._lock = threading.Lock()
-        self._client: Any = None
-        self._client_seconds = 0.0
+        self._session = AwsSession(options)
 
     def read(self, path: str, *, timeout_seconds: float) -> SecretDocument:
         answer = self._call(
@@ -64,32 +58,37 @@ class SecretsManagerBackend:
         raise SecretNotFound(f"{self._where}: {path}: has no version {CURRENT}: store a value")
 
     def close(self) -> None:
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._session.close()
 
     def _call(self, operation: str, path: str, *, timeout_seconds: float, **arguments: str) -> dict[str, Any]:
-        failure: SecretBackendError
+        answer = self._asked(operation, path, timeout_seconds=timeout_seconds, **arguments)
+        if isinstance(answer, SecretBackendError):
+            raise answer
+        named, told = path.startswith("arn:"), answer.get("ARN")
+        if named and told != path:
+            whole = f"write it in full, {told}" if isinstance(told, str) else "write it in full"
+            raise SecretNotFound(f"{self._where}: {path}: is part of an ARN, or of another secret's: {whole}")
+        return answer
+
+    def _asked(
+        self, operation: str, path: str, *, timeout_seconds: float, **arguments: str
+    ) -> dict[str, Any] | SecretBackendError:
+        """The answer, or what went wrong: raised elsewhere, it has none of botocore's errors as its context."""
         try:
-            answer = getattr(self._ready_client(timeout_seconds), operation)(**arguments)
+            client = self._session.client(timeout_seconds)
+        except Exception as error:  # noqa: BLE001 - sources of credentials raise anything
+            return errors.from_credentials(error, where=self._where, options=self._options)
+        try:
+            answer = getattr(client, operation)(**arguments)
         except ClientError as error:
             action = "secretsmanager:" + operation.title().replace("_", "")
-            failure = from_service(error, where=self._where, path=path, action=action)
+            failure = errors.from_service(error, where=self._where, path=path, action=action)
+            if failure.code == errors.REFUSED:
+                self._session.forget()
+            return failure
         except Exception as error:  # noqa: BLE001 - its parser raises anything at an answer of another shape
-            failure = from_library(error, where=self._where)
-        else:
-            if isinstance(answer, dict):
-                return answer
-            failure = self._not_the_service()
-        raise failure
-
-    def _ready_client(self, timeout_seconds: float) -> Any:
-        with self._lock:
-            if self._client is None or timeout_seconds != self._client_seconds:
-                self._client = new_client(self._options, timeout_seconds=timeout_seconds)
-                self._client_seconds = timeout_seconds
-            return self._client
+            return errors.from_library(error, where=self._where)
+        return answer if isinstance(answer, dict) else self._not_the_service()
 
     def _not_the_service(self) -> SecretBackendUnavailable:
         return SecretBackendUnavailable(

@@ -1,49 +1,71 @@
 """What botocore's errors mean.
 
 Owns: the conversion of everything that a call may raise. Refuses to know: the texts of the service and of the
-library; they may quote what was sent or received, so only names and statuses are looked at.
+library; they may quote what was sent or received, so only names, statuses and the time of the answer are used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
 from botocore import exceptions
 
+from backends.aws_secrets_manager.credentials import PersonWantedError
+from backends.aws_secrets_manager.options import SecretsManagerOptions
 from broker.api import SecretAccessDenied, SecretBackendError, SecretBackendUnavailable, SecretNotFound
 
-_CREDENTIALS = "the credentials are not accepted: are they expired, and of the right account?"
-_CLOCK = "the signature is not accepted: is the clock of this machine right?"
-_THROTTLED = "asks for a pause"
+REFUSED = "login_refused"
+SKEW_SECONDS = 240.0
+"""AWS refuses what was signed more than five minutes ago, or is to be signed in five minutes."""
 
-_UNAVAILABLE: dict[str, tuple[str, str]] = {
-    "ExpiredToken": (_CREDENTIALS, "login_refused"),
-    "ExpiredTokenException": (_CREDENTIALS, "login_refused"),
-    "IncompleteSignature": (_CREDENTIALS, "login_refused"),
-    "InvalidClientTokenId": (_CREDENTIALS, "login_refused"),
-    "MissingAuthenticationToken": (_CREDENTIALS, "login_refused"),
-    "OptInRequired": (_CREDENTIALS, "login_refused"),
-    "UnrecognizedClientException": (_CREDENTIALS, "login_refused"),
-    "InvalidSignatureException": (_CLOCK, "clock"),
-    "RequestExpired": (_CLOCK, "clock"),
-    "RequestTimeTooSkewed": (_CLOCK, "clock"),
-    "SignatureDoesNotMatch": (_CLOCK, "clock"),
-    "RequestLimitExceeded": (_THROTTLED, "throttled"),
-    "Throttling": (_THROTTLED, "throttled"),
-    "ThrottlingException": (_THROTTLED, "throttled"),
-    "TooManyRequestsException": (_THROTTLED, "throttled"),
-}
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403"})
 _MISNAMED = frozenset({"InvalidParameterException", "ValidationException"})
+_REFUSED = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "OptInRequired",
+        "UnrecognizedClientException",
+    }
+)
+_CLOCK = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
+_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch"})
+_THROTTLED = frozenset(
+    {
+        "LimitExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "429",
+    }
+)
+_WEB_IDENTITY = frozenset({"IDPRejectedClaim", "InvalidIdentityToken"})
 
 
 def from_service(error: exceptions.ClientError, *, where: str, path: str, action: str) -> SecretBackendError:
-    """For an answer that is an error; `action` is the IAM action that was needed."""
-    found = error.response.get("Error", {})
-    code = found.get("Code") if isinstance(found, dict) else None
+    """For an answer of Secrets Manager that is an error; `action` is the IAM action that was needed."""
+    return about_secret(_code(error), where=where, path=path, action=action) or _about_us(error, where=where)
+
+
+def about_secret(code: str, *, where: str, path: str, action: str) -> SecretBackendError | None:
+    """For an error that concerns one secret, alone or in a batch; None for one that concerns us."""
     about = f"{where}: {path}"
     match code:
         case "ResourceNotFoundException":
             return SecretNotFound(
-                f"{about}: no such secret, or none with the stage AWSCURRENT: are name and region right?"
+                f"{about}: no such secret, or none with the stage AWSCURRENT: are name and region right? "
+                "In another account it is found by its whole ARN only"
             )
         case "InvalidRequestException":
             return SecretNotFound(
@@ -54,36 +76,123 @@ def from_service(error: exceptions.ClientError, *, where: str, path: str, action
                 f"{about}: KMS does not decrypt it: is its key enabled, and are we allowed kms:Decrypt?",
                 code="decryption",
             )
-        case str() if code in _DENIED:
+        case _ if code in _DENIED:
             return SecretAccessDenied(
                 f"{about}: access denied: allow {action} on it, and kms:Decrypt on its key, to our role"
             )
-        case str() if code in _MISNAMED:
+        case _ if code in _MISNAMED:
             return SecretNotFound(f"{about}: is not a name or ARN of a secret")
-        case str() if code in _UNAVAILABLE:
-            meaning, short = _UNAVAILABLE[code]
-            return SecretBackendUnavailable(f"{where}: the service says: {meaning}", code=short)
-    metadata = error.response.get("ResponseMetadata", {})
-    status = metadata.get("HTTPStatusCode") if isinstance(metadata, dict) else None
-    return SecretBackendUnavailable(f"{where}: the service failed (status {status})")
+    return None
+
+
+def from_credentials(error: Exception, *, where: str, options: SecretsManagerOptions) -> SecretBackendError:
+    """For what went wrong before Secrets Manager was asked."""
+    profile = f"profile {options.profile!r}" if options.profile is not None else "the default profile"
+    match error:
+        case exceptions.ClientError():
+            return _from_sts(error, where=where, options=options)
+        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
+            why = "no AWS credentials: set keys, a web identity or a container role in the environment"
+            if options.profile is not None:
+                why = f"{profile} of ~/.aws gives no AWS credentials, and this host has no role"
+        case exceptions.ProfileNotFound():
+            why = f"there is no {profile} in ~/.aws/config or ~/.aws/credentials of our user"
+        case exceptions.CredentialRetrievalError() | exceptions.MetadataRetrievalError():
+            why = "the source of AWS credentials failed"
+        case exceptions.InvalidConfigError() | exceptions.ConfigParseError():
+            why = f"{profile} of ~/.aws is incomplete or not valid"
+        case PersonWantedError():
+            why = f"{profile} of ~/.aws asks a person for a code: use one without mfa_serial"
+        case RuntimeError():  # botocore's word for it
+            why = "the source of AWS credentials gives expired ones: is the clock of this machine right?"
+        case OSError() | ValueError():
+            why = (
+                "a file with a token is not readable, or holds more than one line: see "
+                "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+            )
+        case exceptions.BotoCoreError():
+            why = f"the source of AWS credentials: {_trouble(error)}"
+        case _:
+            why = f"the source of AWS credentials gives something else ({type(error).__name__})"
+    return SecretBackendUnavailable(f"{where}: {why}", code="no_credentials")
 
 
 def from_library(error: Exception, *, where: str) -> SecretBackendError:
     """For a call that got no answer, or that the library did not make."""
+    return SecretBackendUnavailable(f"{where}: {_trouble(error)}")
+
+
+def _from_sts(
+    error: exceptions.ClientError, *, where: str, options: SecretsManagerOptions
+) -> SecretBackendError:
+    code = _code(error)
+    if code in _DENIED and error.operation_name == "AssumeRole" and options.role_arn is not None:
+        external = ", and is external_id right?" if options.external_id else "?"
+        return SecretAccessDenied(
+            f"{where}: we may not assume {options.role_arn}: are we allowed sts:AssumeRole on it, does its trust "
+            f"policy name us{external}"
+        )
+    if code in _DENIED:
+        return SecretAccessDenied(
+            f"{where}: AWS refuses us the role of our web identity or profile: does its trust policy name us?"
+        )
+    if code in _WEB_IDENTITY:
+        why = "the web identity is not accepted: does AWS know its issuer and audience?"
+        return SecretBackendUnavailable(f"{where}: {why}", code=REFUSED)
+    return _about_us(error, where=where)
+
+
+def _about_us(error: exceptions.ClientError, *, where: str) -> SecretBackendUnavailable:
+    code = _code(error)
+    if code in _REFUSED:
+        return SecretBackendUnavailable(
+            f"{where}: AWS does not accept the credentials: are they expired, and of the right account?",
+            code=REFUSED,
+        )
+    skew = _skew_seconds(error)
+    if code in _CLOCK or (code in _SIGNATURE and (skew is None or abs(skew) > SKEW_SECONDS)):
+        side = "ahead of" if skew is None or skew > 0 else "behind"
+        by = f"is {abs(skew):.0f} s {side} AWS's" if skew is not None else "may not be right"
+        return SecretBackendUnavailable(
+            f"{where}: AWS does not accept the signature: the clock of this machine {by}", code="clock"
+        )
+    if code in _SIGNATURE:
+        return SecretBackendUnavailable(
+            f"{where}: AWS does not accept the signature: is the secret access key that of the access key id?",
+            code=REFUSED,
+        )
+    if code in _THROTTLED:
+        return SecretBackendUnavailable(f"{where}: AWS asks for a pause", code="throttled")
+    status = _metadata(error).get("HTTPStatusCode")
+    return SecretBackendUnavailable(f"{where}: the service failed (status {status})")
+
+
+def _trouble(error: Exception) -> str:
     match error:
-        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
-            why = "no AWS credentials: set keys, a web identity or a container role in the environment"
-            return SecretBackendUnavailable(f"{where}: {why}", code="no_credentials")
-        case exceptions.CredentialRetrievalError() | exceptions.MetadataRetrievalError():
-            return SecretBackendUnavailable(
-                f"{where}: the source of AWS credentials failed", code="no_credentials"
-            )
         case exceptions.ConnectTimeoutError() | exceptions.ReadTimeoutError():
-            reason = "no answer in time"
+            return "no answer in time"
         case exceptions.SSLError():
-            reason = "the TLS certificate is not trusted"
+            return "the TLS certificate is not trusted"
         case exceptions.EndpointConnectionError():
-            reason = "connection refused, or the host name cannot be resolved"
-        case _:
-            reason = f"no usable answer ({type(error).__name__})"
-    return SecretBackendUnavailable(f"{where}: {reason}")
+            return "connection refused, or the host name cannot be resolved"
+    return f"no usable answer ({type(error).__name__})"
+
+
+def _code(error: exceptions.ClientError) -> str:
+    found = error.response.get("Error", {})
+    return str(found.get("Code")) if isinstance(found, dict) else ""
+
+
+def _metadata(error: exceptions.ClientError) -> Mapping[str, Any]:
+    found = error.response.get("ResponseMetadata", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _skew_seconds(error: exceptions.ClientError) -> float | None:
+    """How far our clock is ahead of the one that dated the answer."""
+    headers = _metadata(error).get("HTTPHeaders", {})
+    try:
+        answered = parsedate_to_datetime(headers["date"])
+        return (datetime.now(UTC) - answered).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -82,9 +82,10 @@ class FaultServer:
                 asked = Asked(self.command, self.path, headers, self.rfile.read(length))
                 fault_server.ledger.append(asked)
                 reply = fault_server.script(asked)
-                self.send_response(reply.status)
+                self.send_response_only(reply.status)
                 content = reply.content
-                for name, value in {"Content-Length": str(len(content)), **reply.headers}.items():
+                usual = {"Date": self.date_time_string(), "Content-Length": str(len(content))}
+                for name, value in {**usual, **reply.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)

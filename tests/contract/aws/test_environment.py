@@ -7,16 +7,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
 
+from backends.aws_secrets_manager.credentials import chain
 from backends.aws_secrets_manager.options import SecretsManagerOptions
-from backends.aws_secrets_manager.session import credentials, new_client
+from backends.aws_secrets_manager.session import AwsSession
+from tests.contract.aws.imitation import ROLE, Aws, running_aws
 from tests.contract.fault_server import FaultServer, Reply, Script, running_fault_server
 from tests.servers.moto import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 
 PATIENCE_SECONDS = 20.0
+VPC = "vpce-1-2.secretsmanager.eu-west-1.vpce.amazonaws.com"
 KEYS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}
 VALUE = Reply(body={"VersionId": "v-1", "SecretString": '{"client_secret": "S3CR3T-json"}'})
 
@@ -38,22 +42,28 @@ import logging, sys
 from backends.aws_secrets_manager import create
 from backends.aws_secrets_manager.backend import SecretsManagerBackend
 from backends.aws_secrets_manager.options import SecretsManagerOptions
-from backends.aws_secrets_manager.session import credentials, new_client
 from broker.api import PluginContext, SecretBackendError
 logging.basicConfig(level=logging.DEBUG)
-options = SecretsManagerOptions(region="eu-west-1", endpoint_url=sys.argv[1], allow_insecure_loopback=True)
+role_arn = sys.argv[2] or None
+options = SecretsManagerOptions(
+    region="eu-west-1", endpoint_url=sys.argv[1], allow_insecure_loopback=True, role_arn=role_arn
+)
 backend = create(options, PluginContext(name="aws", observer=print))
 try:
     print(sorted(backend.read("odc", timeout_seconds=5).fields))
-    print(backend._client.meta.endpoint_url, backend._client.meta.region_name)
+    client = backend._session.client(5)
+    print(client.meta.endpoint_url, client.meta.region_name)
 except SecretBackendError as error:
     print(error.code)
 """
 
 
-def poisoned_read(home: Path, poison: FaultServer, endpoint_url: str, **more: str) -> tuple[str, str]:
+def poisoned_read(
+    home: Path, poison: FaultServer, endpoint_url: str, role_arn: str = "", **more: str
+) -> tuple[str, str]:
     """Read in a process whose every AWS variable points at the poison; answer its two streams."""
-    (home / ".aws").mkdir(parents=True)
+    (home / ".aws" / "models" / "secretsmanager" / "2017-10-17").mkdir(parents=True)
+    (home / ".aws" / "models" / "secretsmanager" / "2017-10-17" / "service-2.json").write_text("poison")
     (home / ".aws" / "config").write_text(
         "[default]\nregion = us-poison-1\nca_bundle = /poison\nmax_attempts = 9\nretry_mode = legacy\n"
         f"endpoint_url = {poison.url}\n[profile poison]\nregion = us-poison-2\n"
@@ -71,6 +81,8 @@ def poisoned_read(home: Path, poison: FaultServer, endpoint_url: str, **more: st
         "REQUESTS_CA_BUNDLE": "/poison",
         "AWS_ENDPOINT_URL": poison.url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": poison.url,
+        "AWS_ENDPOINT_URL_STS": poison.url,
+        "AWS_STS_REGIONAL_ENDPOINTS": "legacy",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_MAX_ATTEMPTS": "9",
         "AWS_RETRY_MODE": "adaptive",
@@ -86,7 +98,7 @@ def poisoned_read(home: Path, poison: FaultServer, endpoint_url: str, **more: st
         **proxies,
     }
     finished = subprocess.run(
-        [sys.executable, "-c", POISONED_READ, endpoint_url],
+        [sys.executable, "-c", POISONED_READ, endpoint_url, role_arn],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         | poisoned
         | more,
@@ -128,14 +140,52 @@ def test_no_credentials_are_said_to_be_missing(server: FaultServer, tmp_path: Pa
     assert ("no_credentials\n", []) == (printed, server.ledger)
 
 
+def test_role_is_assumed_whatever_the_environment_says(tmp_path: Path) -> None:
+    """STS is asked in our region, once; no secret is logged, with the root logger at DEBUG (F-55)."""
+    aws = Aws()
+    with running_aws(aws) as server, running_fault_server(always(VALUE)) as poison:
+        printed, logged = poisoned_read(tmp_path / "home", poison, server.url, ROLE, **KEYS)
+        assert ([], 1, ["ROLE1"]) == (poison.ledger, len(aws.roles), aws.readers)
+    assert "['client_secret']" in printed
+    assert "S3CR3T-" not in printed + logged
+    assert "/eu-west-1/sts/aws4_request" in server.ledger[0].headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("options", "manager", "sts"),
+    [
+        ({}, "secretsmanager.eu-west-1.amazonaws.com", "sts.eu-west-1.amazonaws.com"),
+        (
+            {"use_fips": True},
+            "secretsmanager-fips.eu-west-1.amazonaws.com",
+            "sts-fips.eu-west-1.amazonaws.com",
+        ),
+        ({"use_dualstack": True}, "secretsmanager.eu-west-1.api.aws", "sts.eu-west-1.api.aws"),
+        (
+            {"use_fips": True, "use_dualstack": True},
+            "secretsmanager-fips.eu-west-1.api.aws",
+            "sts-fips.eu-west-1.api.aws",
+        ),
+        ({"endpoint_url": f"https://{VPC}"}, VPC, "sts.eu-west-1.amazonaws.com"),
+        ({"endpoint_url": "https://localhost:4566"}, "localhost:4566", "localhost:4566"),
+    ],
+)
+@pytest.mark.usefixtures("aws_keys")
+def test_endpoints_are_those_of_the_options(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], manager: str, sts: str
+) -> None:
+    """R-110, for both services; an endpoint of AWS serves one of them. The trust is not the environment's."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/poison")
+    session = AwsSession(SecretsManagerOptions(region=REGION, **options))
+    clients = [session.client(PATIENCE_SECONDS), session._session.create_client("sts", region_name=REGION)]
+    assert [f"https://{manager}", f"https://{sts}"] == [client.meta.endpoint_url for client in clients]
+    assert [True, True] == [client._endpoint.http_session._verify for client in clients]
+
+
 def test_metadata_service_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looked at, not tried: the service's address is no loopback address."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    client = new_client(SecretsManagerOptions(region=REGION), timeout_seconds=PATIENCE_SECONDS)
-    assert "https://secretsmanager.eu-west-1.amazonaws.com" == client.meta.endpoint_url
-    session = botocore.session.Session()
-    chain = credentials(session, REGION)
-    fetcher = chain.get_provider("iam-role")._role_fetcher
+    fetcher = chain(botocore.session.Session(), REGION).get_provider("iam-role")._role_fetcher
     assert None is fetcher._session._proxy_config.proxy_url_for(fetcher.get_base_url())
 
 

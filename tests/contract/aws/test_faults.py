@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -73,7 +76,8 @@ def error_of(server: FaultServer, reply: Reply) -> SecretBackendError:
         (400, "DecryptionFailure", SecretAccessDenied, "decryption"),
         (400, "ExpiredTokenException", SecretBackendUnavailable, "login_refused"),
         (400, "UnrecognizedClientException", SecretBackendUnavailable, "login_refused"),
-        (400, "InvalidSignatureException", SecretBackendUnavailable, "clock"),
+        (400, "InvalidSignatureException", SecretBackendUnavailable, "login_refused"),
+        (400, "RequestExpired", SecretBackendUnavailable, "clock"),
         (400, "ThrottlingException", SecretBackendUnavailable, "throttled"),
         (500, "InternalServiceError", SecretBackendUnavailable, "unavailable"),
         (503, "ServiceUnavailable", SecretBackendUnavailable, "unavailable"),
@@ -87,6 +91,15 @@ def test_error_of_the_service_is_classified_in_one_attempt(
     body = {"__type": code, "message": "S3CR3T-message"}
     error = error_of(server, Reply(status, body, {"Content-Type": "application/x-amz-json-1.1"}))
     assert (kind, short) == (type(error), error.code)
+
+
+@pytest.mark.parametrize(("minutes", "side"), [(10, "behind"), (-10, "ahead of")])
+def test_clock_that_is_wrong_is_told_by_how_much(server: FaultServer, minutes: int, side: str) -> None:
+    """Whatever a service calls it, the answer carries its time (R-111, F-29)."""
+    dated = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+    error = error_of(server, Reply(400, {"__type": "InvalidSignatureException"}, {"Date": dated}))
+    assert "clock" == error.code
+    assert re.search(f"the clock of this machine is (599|600|601|602) s {side} AWS's", error.message)
 
 
 @pytest.mark.parametrize(
@@ -187,13 +200,17 @@ def test_secret_marked_for_deletion_is_told_as_such(moto: Moto) -> None:
             ask("faults/deleted", timeout_seconds=PATIENCE_SECONDS)
 
 
-def test_missing_region_is_explained() -> None:
-    """With the key, an example, and the reason why AWS_REGION did not help."""
-    faults = backends.aws_secrets_manager.plugin.check(SecretsManagerOptions())
-    why = "required: the AWS region that holds the secrets, such as"
-    assert [f'region: {why} "eu-west-1"; AWS_REGION and profiles have no effect'] == [
-        str(fault) for fault in faults
-    ]
+def test_part_of_an_arn_is_refused(moto: Moto) -> None:
+    """AWS takes it and may take another secret's for it; the error says what to write (R-106)."""
+    whole = moto.client("secretsmanager").create_secret(Name="faults/arn", SecretString="S3CR3T-arn")["ARN"]
+    aws = backend(moto.url)
+    assert aws.read(whole, timeout_seconds=PATIENCE_SECONDS).whole
+    assert aws.version(whole, timeout_seconds=PATIENCE_SECONDS)
+    for ask in (aws.read, aws.version):
+        with pytest.raises(
+            SecretNotFound, match=f"is part of an ARN.*: write it in full, {re.escape(whole)}"
+        ):
+            ask(whole[:-7], timeout_seconds=PATIENCE_SECONDS)
 
 
 def test_call_with_another_patience_gets_its_own_timeouts(server: FaultServer) -> None:
@@ -203,5 +220,5 @@ def test_call_with_another_patience_gets_its_own_timeouts(server: FaultServer) -
     seen = []
     for seconds in (5.0, 5.0, 2.0):
         aws.read("odc", timeout_seconds=seconds)
-        seen.append(aws._client.meta.config.read_timeout)
+        seen.append(aws._session._client.meta.config.read_timeout)
     assert [5.0, 5.0, 2.0] == seen

@@ -1,8 +1,8 @@
 """Processes that look at a token file as fast as they can.
 
 Owns: both sides of two programs, which end with standard input. `python -m tests.publishing.onlooker read PATH COUNT`
-reads the file, COUNT times at least, and reports how many reads found no file, how many no whole token, and how many
-different ones were seen. `... watch PATH` looks at owner, group and mode of everything in the directory.
+reads the file, says when it did COUNT times, and reports how many reads found no file, how many no whole token, and how
+many different ones were seen. `... watch PATH` looks at owner, group and mode of everything in the directory.
 Refuses to know: who publishes.
 """
 
@@ -20,6 +20,7 @@ from typing import IO, Any, Final, cast
 from tests.sinks.publishing import WHOLE_TOKEN
 
 REPOSITORY: Final = Path(__file__).parents[2]
+ENOUGH: Final = "enough\n"
 _BETWEEN_LOOKS: Final = 50
 
 
@@ -36,17 +37,25 @@ class Onlooker:
         )
         assert "ready\n" == cast("IO[str]", self._process.stdout).readline()
 
+    @property
+    def has_enough(self) -> bool:
+        """Whether a reader has read as often as it should, at least."""
+        return bool(select.select([cast("IO[str]", self._process.stdout)], [], [], 0)[0])
+
     def report(self) -> Any:
         """What it saw, after it was told to end."""
         answer, _ = self._process.communicate()
-        return json.loads(answer)
+        return json.loads(answer.removeprefix(ENOUGH))
 
 
 def read(path: str, count: int) -> dict[str, int]:
     """Read the whole file again and again."""
     reads = missing = torn = 0
     seen: set[bytes] = set()
-    while reads < count or not _told_to_end():
+    while not _told_to_end():
+        if reads < count <= reads + _BETWEEN_LOOKS:
+            sys.stdout.write(ENOUGH)
+            sys.stdout.flush()
         for _ in range(_BETWEEN_LOOKS):
             reads += 1
             try:

@@ -29,7 +29,8 @@ class VaultBackend:
     def __init__(self, options: VaultOptions, context: PluginContext, *, clock: Clock = boot_seconds) -> None:
         self._where = f"secret backend {context.name}"
         self._client = VaultClient(options, where=self._where)
-        desk = Desk(client=self._client, where=self._where, warn=_once(context))
+        self._namespace = options.namespace or ""
+        desk = Desk(client=self._client, where=self._where, namespace=self._namespace, warn=_once(context))
         method = method_for(options.auth, desk)
         self._login = Login(method, self._client, context, where=self._where, clock=clock)
         self._engine = KeyValueEngine(options, where=self._where)
@@ -73,8 +74,9 @@ class VaultBackend:
             if answer.status != FORBIDDEN:
                 return answer
             self._login.vouch(held)
+        place = f" in namespace {self._namespace}" if self._namespace else ""
         raise SecretAccessDenied(
-            f'{self._where}: no policy lets us read {policy_path}: add path "{policy_path}" '
+            f'{self._where}: no policy{place} lets us read {policy_path}: add path "{policy_path}" '
             '{ capabilities = ["read"] } to a policy of our role'
         )
 

@@ -34,6 +34,8 @@ def granted(answer: Answer, *, now: float, where: str, value: Secret | None = No
     seconds = answer.member("auth", "lease_duration")
     if answer.status != OK or not is_header_value(token) or not _is_count(seconds):
         raise unavailable(answer, where)
+    if value is None and float(seconds) == 0:
+        return HeldToken(value=Secret(token), renewable=False)
     return _living(
         token,
         float(seconds),

@@ -22,10 +22,11 @@ MAX_CREDENTIAL_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """`where` begins every message; `warn` tells an operator something, once."""
+    """`where` begins every message, `namespace` is empty for the root; `warn` tells an operator something, once."""
 
     client: VaultClient
     where: str
+    namespace: str
     warn: Callable[[str], None]
 
     def log_in(self, ask: Ask, *, now: float, deadline: float, mount: str, doubt: str) -> HeldToken:
@@ -37,8 +38,9 @@ class Desk:
     def refuse_if_refused(self, answer: Answer, mount: str, doubt: str) -> None:
         """Raise for a status that says no to who we are."""
         if answer.status in (BAD_REQUEST, FORBIDDEN, NOT_FOUND):
+            place = f" in namespace {self.namespace}" if self.namespace else ""
             raise SecretBackendUnavailable(
-                f"{self.where}: login refused at auth/{mount.strip('/')} (status {answer.status}): {doubt}",
+                f"{self.where}: login refused at auth/{mount.strip('/')}{place} (status {answer.status}): {doubt}",
                 code="login_refused",
             )
 

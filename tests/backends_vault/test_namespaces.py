@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,7 @@ def team(openbao: OpenBao) -> Tenant:
 
 
 @pytest.fixture(scope="module")
-def nested(openbao: OpenBao, team: Tenant) -> Iterator[Tenant]:
+def nested(openbao: OpenBao, team: Tenant) -> Tenant:
     """`team-a/ci`."""
     return Tenant(openbao, "team-a/ci")
 

@@ -1,5 +1,5 @@
 """The fixtures of the daemon tests."""
 
-from tests.daemon.conftest import daemon, server
+from tests.daemon.conftest import daemon, manager, server
 
-__all__ = ["daemon", "server"]
+__all__ = ["daemon", "manager", "server"]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from broker.errors import (
     Fault,
+    HookError,
     SecretAccessDenied,
     SecretBackendError,
     SecretBackendUnavailable,
@@ -32,7 +33,7 @@ from broker.options import (
     InputFile,
     SecretRef,
 )
-from broker.ports import Observer, SecretBackend, TokenSink
+from broker.ports import ChangeHook, Observer, SecretBackend, TokenSink
 
 API_VERSION = 1
 
@@ -80,12 +81,20 @@ def missing_methods(backend: object, capabilities: frozenset[Capability]) -> str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSinkPlugin:
-    """Entry-point group `token_broker.sinks`; `target` names what a sink with these options writes to, for messages."""
+    """Entry-point group `token_broker.sinks`.
+
+    `options` is a msgspec.Struct (frozen, kw_only) whose fields are the keys of the `[[tokens.NAME.sinks]]` table
+    besides `type`; one named `on_expiry` ("keep" or "remove") decides whether an expired token is withdrawn. `create`
+    builds a sink from it, in the thread that goes on to call it. `target` names what a sink with these
+    options writes to, for messages. `hook` makes what is called after a `publish` that answered True; None where the
+    options ask for nothing. `check` may add faults, with paths relative to the table. All but `create` are pure.
+    """
 
     options: type[Any]
     create: Callable[[Any, PluginContext], TokenSink]
     target: Callable[[Any], str]
     check: Callable[[Any], tuple[Fault, ...]] = lambda _: ()
+    hook: Callable[[Any], ChangeHook | None] = lambda _: None
     api_version: int = API_VERSION
 
 
@@ -113,6 +122,7 @@ __all__ = [
     "AccessToken",
     "BackendLogin",
     "Capability",
+    "ChangeHook",
     "Client",
     "ClientAuthPlugin",
     "ClientAuthentication",
@@ -122,6 +132,7 @@ __all__ = [
     "FileMode",
     "FilePath",
     "GroupName",
+    "HookError",
     "HttpUrl",
     "InputDirectory",
     "InputFile",

@@ -205,3 +205,9 @@ class SinkError(BrokerError):
 
     condition = "publish_failed"
     default_code = "publish"
+
+
+class HookError(BrokerError):
+    """A program could not be told of a new token. What was published stays, and the program is told again later."""
+
+    default_code = "hook"

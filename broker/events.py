@@ -121,6 +121,19 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookRan:
+    """The program that reads `target` was told of a revision, or could not be."""
+
+    token: str
+    sink: str
+    target: str
+    outcome: Outcome
+    revision: int
+    duration_seconds: float
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SocketServed:
     """The Unix socket answered `count` requests that took about `duration_seconds` each; told once or twice a second.
 
@@ -201,6 +214,7 @@ Event = (
     | BackendLogin
     | WorkersStuck
     | Published
+    | HookRan
     | SocketServed
     | SocketDenied
     | TokenRejected

@@ -52,8 +52,11 @@ class SecretBackend(Protocol):
 class TokenSink(Protocol):
     """Where tokens are published. Synchronous; calls for one sink never overlap. Raises only SinkError."""
 
-    def publish(self, publication: Publication) -> None:
-        """Make this revision visible as a whole; equal content is not written again."""
+    def publish(self, publication: Publication) -> bool:
+        """Make this revision visible as a whole; equal content is not written again.
+
+        Answers whether readers see something new since their hook was last called, where there is one.
+        """
         ...
 
     def withdraw(self) -> None:
@@ -62,6 +65,18 @@ class TokenSink(Protocol):
 
     def close(self) -> None:
         """Release resources and leave what was published; idempotent."""
+        ...
+
+
+class ChangeHook(Protocol):
+    """Tells a program that there is something new in a sink. Synchronous; calls never overlap."""
+
+    def tell(self, publication: Publication) -> None:
+        """Tell it once. Raises HookError, also when `close` interrupts it."""
+        ...
+
+    def close(self) -> None:
+        """End a `tell` that is under way, and let none begin; from any thread, at once, idempotent."""
         ...
 
 

@@ -13,9 +13,10 @@ from typing import Any
 from broker.api import Capability, PluginContext, SecretBackendPlugin
 from broker.app.cache_place import CachePlace
 from broker.app.outside import Outside
+from broker.app.publisher_place import PublisherPlaces
 from broker.app.supervision import supervise
-from broker.app.unit import PublisherPlace, Unit
-from broker.app.unusable_plugin import UnusableBackend, UnusableSink
+from broker.app.unit import Unit
+from broker.app.unusable_plugin import UnusableBackend
 from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable, UnusablePlugin
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
 from broker.core.backend_client import BackendClient
@@ -25,7 +26,6 @@ from broker.core.heartbeat import BEAT_SECONDS, Heartbeat
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Authenticate, Minter
 from broker.core.naps import Naps
-from broker.core.publisher import Publisher
 from broker.core.renewer import Renewer
 from broker.core.secret_watch import SecretWatch
 from broker.core.store import Store
@@ -33,7 +33,7 @@ from broker.events import TokenRemoved
 from broker.model import TokenRequest
 from broker.oauth import metadata
 from broker.options import SecretRef
-from broker.ports import SecretBackend, TokenSink
+from broker.ports import SecretBackend
 
 
 class Assembly:
@@ -46,7 +46,6 @@ class Assembly:
         self._clock = outside.clock
         self._observer = outside.observer
         self._rng = outside.rng
-        self._sink_threads = outside.threads("sinks")
         self._backends: dict[str, tuple[PluginTable, BackendClient]] = {}
         self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
         self._units: dict[str, Unit] = {}
@@ -54,6 +53,7 @@ class Assembly:
         self._heartbeat = Heartbeat(self._naps, outside.observer, every_seconds=beat_seconds)
         self._beating: asyncio.Task[None] | None = None
         self._cache = CachePlace(outside, self._naps)
+        self._places = PublisherPlaces(outside, self._naps)
 
     @property
     def units(self) -> Mapping[str, Unit]:
@@ -95,7 +95,6 @@ class Assembly:
             *(client.close() for _, client in self._backends.values()),
             *(server.close() for _, server in self._servers.values()),
         )
-        self._sink_threads.close()
         self._cache.stop()
 
     async def _apply_token(self, name: str, table: TokenTable, group: asyncio.TaskGroup) -> None:
@@ -190,32 +189,8 @@ class Assembly:
             keeper=self._cache.keeper(token, identity=identity, renew=renewer.request),
             renewer=renewer,
             watch=watch,
-            publishers=[self._place(token, sink) for sink in (*table.files, *table.sinks)],
+            publishers=[self._places.place(token, sink) for sink in (*table.files, *table.sinks)],
         )
-
-    def _place(self, token: ManagedToken, table: PluginTable) -> PublisherPlace:
-        target, sink = self._sink(token.name, table)
-        remove = getattr(table.options, "on_expiry", "keep") == "remove"
-        publisher = Publisher(
-            token=token,
-            sink=sink,
-            sink_type=table.type,
-            target=target,
-            withdraw_on_expiry=remove,
-            runner=self._sink_threads,
-            naps=self._naps,
-            observer=self._observer,
-            rng=self._rng,
-        )
-        return PublisherPlace(publisher=publisher, target=target, withdraw_when_removed=remove)
-
-    def _sink(self, token: str, table: PluginTable) -> tuple[str, TokenSink]:
-        """Its target, in words, and the sink."""
-        if isinstance(table.options, UnusablePlugin):
-            return f"sink {table.type}", UnusableSink(table.options.message)
-        plugin = self._plugins.sink(table.type)
-        context = PluginContext(name=token, observer=self._observer)
-        return plugin.target(table.options), plugin.create(table.options, context)
 
     def _backend(self, name: str, table: PluginTable) -> BackendClient:
         capabilities: frozenset[Capability] = frozenset()

@@ -82,7 +82,7 @@ async def _mint(config: Config, plugins: Plugins, *, deadline: float) -> int:
         return any(unit.token.condition == "misconfigured" for unit in assembly.units.values())
 
     def over() -> bool:
-        return hopeless() or all(unit.published for unit in assembly.units.values())
+        return hopeless() or all(unit.published and unit.told for unit in assembly.units.values())
 
     async with asyncio.TaskGroup() as group:
         await assembly.apply(config, group)

@@ -35,7 +35,11 @@ class PluginVocabulary:
         """What the plug-in says of these options beyond their types."""
         if kind == "secret_backends":
             return self._plugins.secret_backend(type_name).check(options)
-        return self._plugins.sink(type_name).check(options)
+        sink = self._plugins.sink(type_name)
+        faults = sink.check(options)
+        if not faults:
+            sink.target(options), sink.hook(options)  # the daemon relies on both: they fail here or never
+        return faults
 
     def types(self, kind: Kind) -> tuple[str, ...]:
         """The names that are installed."""

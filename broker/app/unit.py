@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from broker.app.publisher_place import PublisherPlace
 from broker.app.supervision import supervise
 from broker.config.schema import TokenTable
 from broker.core.cache.keeper import Keeper
 from broker.core.managed_token import ManagedToken
-from broker.core.publisher import Publisher
 from broker.core.renewer import Renewer
 from broker.core.secret_watch import SecretWatch
-
-
-@dataclass(slots=True, kw_only=True)
-class PublisherPlace:
-    """A publisher and what the configuration says of its place."""
-
-    publisher: Publisher
-    target: str
-    withdraw_when_removed: bool
 
 
 class Unit:
@@ -56,6 +46,7 @@ class Unit:
         works = [(f"cache {name}", self._keeper.run)] if self._keeper else []
         works += [(f"renewer {name}", self._renew), (f"secret watch {name}", self._watch.run)]
         works += [(f"publisher {name} {place.target}", place.publisher.run) for place in self._places]
+        works += [(f"hook {name} {place.target}", place.hook.run) for place in self._places if place.hook]
         self._tasks = [
             group.create_task(supervise(task_name, work), name=task_name) for task_name, work in works
         ]
@@ -71,6 +62,9 @@ class Unit:
 
         `keep` names the targets that a successor goes on publishing; None at shutdown, when every file stays.
         """
+        for place in self._places:
+            if place.hook is not None:
+                place.hook.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -94,3 +88,8 @@ class Unit:
     def published(self) -> bool:
         """Whether the token is usable and every sink has taken one of its revisions."""
         return self.token.revision is not None and all(place.publisher.published for place in self._places)
+
+    @property
+    def told(self) -> bool:
+        """Whether every change was told to whom it may concern, or could not be."""
+        return not any(place.hook and place.hook.owes for place in self._places)

@@ -6,8 +6,7 @@ Owns: the errors. Refuses to know: why the plug-in cannot be used.
 from __future__ import annotations
 
 from broker.errors import SecretBackendUnusable, SinkError
-from broker.model import Publication
-from broker.ports import SecretBackend
+from broker.ports import SecretBackend, TokenSink
 
 
 class UnusableBackend:
@@ -21,16 +20,10 @@ class UnusableBackend:
 
 
 class UnusableSink:
-    """Implements `broker.ports.TokenSink`."""
+    """Called as `create` of a sink: likewise."""
 
     def __init__(self, message: str) -> None:
         self._message = message
 
-    def publish(self, publication: Publication) -> None:  # noqa: ARG002 - whatever it is
+    def __call__(self) -> TokenSink:
         raise SinkError(self._message, code="plugin")
-
-    def withdraw(self) -> None:
-        """Nothing was published."""
-
-    def close(self) -> None:
-        """Nothing is open."""

@@ -87,12 +87,11 @@ def _written(config: Config) -> Iterator[tuple[str, str, bool]]:
     for name, token in config.tokens.items():
         for key, tables in (("files", token.files), ("sinks", token.sinks)):
             for index, table in enumerate(tables):
+                at = item(f"{join('tokens', name)}.{key}", index)
                 if table.type == "file":
-                    yield (
-                        f"{item(join('tokens', name) + '.' + key, index)}.path",
-                        _parent(table.options.path),
-                        True,
-                    )
+                    yield f"{at}.path", _parent(table.options.path), True
+                    if table.options.metadata is not None:
+                        yield f"{at}.metadata", _parent(table.options.metadata), True
     yield "broker.runtime_dir", config.broker.runtime_dir, True
     yield "socket.path", _parent(config.socket.path), False
     yield "broker.state_dir", config.broker.state_dir, False

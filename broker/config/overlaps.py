@@ -72,6 +72,8 @@ def _file_outputs(config: Config) -> Iterator[tuple[str, str]]:
     for at, sink in _sinks(config):
         if sink.type == "file" and sink.options is not None:
             yield f"{at}.path", sink.options.path
+            if sink.options.metadata is not None:
+                yield f"{at}.metadata", sink.options.metadata
 
 
 def _sinks(config: Config) -> Iterator[tuple[str, PluginTable]]:

@@ -1,8 +1,8 @@
 """From the store to one sink, for one managed token.
 
 Owns: that a sink gets the latest revision, is tried again alone when it fails, and is told to withdraw an expired
-token where it is configured so. Refuses to know: what a sink is; minting. A slow sink never queues old tokens: it is
-given the current one when it is ready for it.
+token where it is configured so. Refuses to know: what a sink is; minting; how a program is told of what changed. A slow
+sink never queues old tokens: it is given the current one when it is ready for it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from broker.core.hook_caller import HookCaller
 from broker.core.managed_token import ManagedToken
 from broker.core.naps import Naps
 from broker.core.retrying import until_success
+from broker.core.sole_calls import SoleCalls
 from broker.errors import BrokerError, SinkError
 from broker.events import Published
 from broker.model import Publication
@@ -32,7 +34,7 @@ class Publisher:
         self,
         *,
         token: ManagedToken,
-        sink: TokenSink,
+        create: Callable[[], TokenSink],
         sink_type: str,
         target: str,
         withdraw_on_expiry: bool,
@@ -40,19 +42,27 @@ class Publisher:
         naps: Naps,
         observer: Observer,
         rng: random.Random,
+        hook: HookCaller | None = None,
     ) -> None:
         self._token = token
-        self._sink = sink
+        self._create = create
+        self._sink: TokenSink | None = None
         self._sink_type = sink_type
         self._target = target
         self._withdraw_on_expiry = withdraw_on_expiry
-        self._runner = runner
+        self._calls = SoleCalls(
+            runner,
+            name=target,
+            error=SinkError,
+            advice="look at what it depends on",
+            deadline_seconds=PUBLISH_SECONDS,
+        )
         self._naps = naps
         self._clock = naps.clock
         self._observer = observer
         self._rng = rng
+        self._hook = hook
         self._failures = 0
-        self._call_under_way = False
         self.published = 0
         """The last revision that this sink took; zero if none."""
 
@@ -79,17 +89,22 @@ class Publisher:
         """Close the sink; `withdraw` when the token left the configuration and its files are to go with it."""
         try:
             if withdraw:
-                await self._call(self._sink.withdraw)
-            await self._call(self._sink.close)
+                await self._calls.call(lambda: self._made().withdraw())
+            if self._sink is not None:
+                await self._calls.call(self._sink.close)
         except SinkError:
             return
+        finally:
+            self._calls.close()
 
     async def _publish(self) -> None:
         revision = self._token.revision
         if revision is None or revision.token.remaining_seconds(self._clock.now()) <= 0:
             return
         publication = Publication(token_name=self._token.name, revision=revision)
-        await self._call(lambda: self._sink.publish(publication))
+        changed = await self._calls.call(lambda: self._made().publish(publication))
+        if changed and self._hook is not None:
+            self._hook.changed(publication)
         news = self._failures or self.published != revision.number
         self.published = revision.number
         if news:
@@ -104,35 +119,16 @@ class Publisher:
         return True
 
     async def _withdraw(self) -> None:
-        await self._call(self._sink.withdraw)
+        await self._calls.call(lambda: self._made().withdraw())
+        if self._hook is not None:
+            self._hook.withdrawn()
         self._succeeded()
 
-    async def _call(self, operation: Callable[[], None]) -> None:
-        if self._call_under_way:
-            raise SinkError(
-                f"{self._target}: an earlier write still hangs: check the file system", code="hangs"
-            )
-
-        def call() -> None:
-            try:
-                operation()
-            finally:
-                self._call_under_way = False
-
-        self._call_under_way = True
-        try:
-            await self._runner.run(call, deadline_seconds=PUBLISH_SECONDS)
-        except SinkError:
-            raise
-        except TimeoutError:
-            raise SinkError(
-                f"{self._target}: no answer within {PUBLISH_SECONDS:.0f} s: check the file system",
-                code="timeout",
-            ) from None
-        except Exception as error:
-            raise SinkError(
-                f"{self._target}: unexpected {type(error).__name__} in the sink", code="plugin_bug"
-            ) from error
+    def _made(self) -> TokenSink:
+        """The sink, made at first use: in its thread, since a plug-in's code may block or fail."""
+        if self._sink is None:
+            self._sink = self._create()
+        return self._sink
 
     def _succeeded(self) -> None:
         self._failures = 0

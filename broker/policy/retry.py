@@ -23,6 +23,7 @@ THROTTLED_CAP_SECONDS = 900.0
 THROTTLED_SPREAD_SECONDS = 5.0
 FLOOR_SECONDS = 1.0
 PATIENCE_FLOOR_SECONDS = 5.0
+HOOK_CAP_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ def patience_seconds(limit_seconds: float, *, remaining_seconds: float) -> float
 def publication_delay(failures: int, draw: float) -> float:
     """Seconds before a sink is tried again: local faults heal quickly, and must within a minute (F-31)."""
     return FLOOR_SECONDS + draw * min(29.0, 2.0 ** min(failures, 10))
+
+
+def hook_delay(failures: int, draw: float) -> float:
+    """Seconds before a program is told again: at once it may just be restarting, for hours it may be gone."""
+    return min(HOOK_CAP_SECONDS, 2.0 ** min(failures, 10)) * (1 + draw) / 2
 
 
 def _slow_lane(draw: float) -> float:

@@ -13,7 +13,6 @@ must be able to reach it.
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from broker.api import SinkError
+from broker.sinks.ownership import access, foreign_writers
 
 CREATED_MODE: Final = 0o755
 # The umask takes part in mkdir; a sticky bit, which is of no use to such a directory, tells that its mode is not
@@ -77,7 +77,7 @@ def opened(path: str, *, create: bool) -> Iterator[int]:
 def described(path: str) -> str:
     """`path`, or the nearest directory above it that can be seen, with owner and mode: for messages."""
     try:
-        return f"{path}, {_access(os.lstat(path))}"
+        return f"{path}, {access(os.lstat(path))}"
     except OSError:
         return path if path == "/" else described(str(Path(path).parent))
 
@@ -116,10 +116,10 @@ def _refuse_link(parent: int, name: str, where: str) -> None:
 
 
 def _refuse_unsafe(place: _Place) -> None:
-    writers = _foreign_writers(place.status)
+    writers = foreign_writers(place.status)
     if writers and not place.status.st_mode & stat.S_ISVTX:  # the sticky bit protects the entries of each
         raise SinkError(
-            f"directory {place.path} ({_access(place.status)}) is writable by {writers}: "
+            f"directory {place.path} ({access(place.status)}) is writable by {writers}: "
             f"chmod {'o' if writers == 'others' else 'g'}-w it, or publish into another directory",
             code="unsafe_directory",
         )
@@ -127,33 +127,9 @@ def _refuse_unsafe(place: _Place) -> None:
 
 def _refuse_planted(place: _Place, *, above: _Place) -> None:
     """A directory that others may write can lead on only into one that they cannot have put there."""
-    if _foreign_writers(above.status) and place.status.st_uid not in {0, os.geteuid()}:
+    if foreign_writers(above.status) and place.status.st_uid not in {0, os.geteuid()}:
         raise SinkError(
-            f"directory {place.path} ({_access(place.status)}) lies in {above.path}, where others can "
+            f"directory {place.path} ({access(place.status)}) lies in {above.path}, where others can "
             "make one, and belongs neither to root nor to the broker: publish into another directory",
             code="unsafe_directory",
         )
-
-
-def _foreign_writers(status: os.stat_result) -> str | None:
-    """Who besides the owner may make entries there."""
-    if status.st_mode & stat.S_IWOTH:
-        return "others"
-    if status.st_mode & stat.S_IWGRP and status.st_gid != _primary_group(status.st_uid):
-        return f"group {status.st_gid}"
-    return None
-
-
-def _primary_group(uid: int) -> int | None:
-    try:
-        return pwd.getpwuid(uid).pw_gid
-    except KeyError:  # containers run under user ids without an entry
-        return os.getegid() if uid == os.geteuid() else None
-
-
-def _access(status: os.stat_result) -> str:
-    try:
-        owner = pwd.getpwuid(status.st_uid).pw_name
-    except KeyError:
-        owner = f"uid {status.st_uid}"
-    return f"owner {owner}, mode {stat.S_IMODE(status.st_mode):04o}"

@@ -1,21 +1,16 @@
-"""The file sink: a token in a file that is never torn, never empty and never readable by anyone else.
+"""The file sink: a token in a file, and beside it, where that is configured, a file that describes it.
 
-Owns: the options, the order of a publication, and the words for what went wrong. Refuses to know: which
-system calls replace a file (`replacement`), how a directory is reached (`directory`), what else there is in it
-(`surroundings`), what the bytes are (`formats`).
+Owns: the options, what is written in which order, and when a program that reads the file has something new. Refuses to
+know: how a file is put in its place (`placed_file`), what the bytes are (`formats`, `metadata`), how a program is told
+(`hooks`).
 """
 
 from __future__ import annotations
 
-import errno
-import grp
-import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Final, Literal
+from typing import Literal
 
 from broker.api import (
+    ChangeHook,
     Fault,
     FileMode,
     FilePath,
@@ -25,25 +20,11 @@ from broker.api import (
     SinkError,
     TokenSinkPlugin,
 )
-from broker.events import LifeCycle
-from broker.sinks.directory import described, opened
-from broker.sinks.formats import ContentOptions, faults, render
-from broker.sinks.replacement import Access, keep_if_equal, make_durable, replace
-from broker.sinks.surroundings import Surroundings
-
-_FIXES: Final = {
-    errno.ENOSPC: "free space there",
-    errno.EDQUOT: "raise the quota of the broker's user",
-    errno.EROFS: "remount it writable, or publish elsewhere",
-    errno.EACCES: "give the broker's user write permission on the directory",
-    errno.EPERM: "give the broker's user write permission on the directory; in a sticky one, remove the other "
-    "user's file",
-    errno.EMFILE: "raise LimitNOFILE",
-    errno.ENFILE: "raise fs.file-max",
-    errno.EIO: "look for disk errors in the kernel log",
-    errno.ENAMETOOLONG: "shorten the path",
-    errno.ENOTDIR: "a component of the path is a file",
-}
+from broker.sinks import formats, hooks, metadata
+from broker.sinks.formats import ContentOptions
+from broker.sinks.hooks import FileHook, OnChange
+from broker.sinks.placed_file import PlacedFile
+from broker.sinks.told import Told
 
 
 class FileSinkOptions(ContentOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,123 +35,52 @@ class FileSinkOptions(ContentOptions, frozen=True, kw_only=True, forbid_unknown_
     mode: FileMode | None = None
     """Default 0600, or 0640 with a group: a token is as good as a password while it lives."""
     group: GroupName | None = None
+    """The group of the file; default: the one that the directory gives to new files."""
     on_expiry: Literal["keep", "remove"] = "keep"
     """What happens to the file when the token expires, or leaves the configuration. Kept by default: a consumer
     explains a refused token better than a missing file."""
+    metadata: FilePath | None = None
+    """A companion that describes the token without it: JSON with name, times, scope, revision, fingerprint and the
+    version of the client secret. Written after the token; `mode`, `group` and `on_expiry` hold for it too."""
+    on_change: OnChange | None = None
+    """Whom to tell that there is something new in the file."""
 
 
 class FileSink:
-    """One file of one managed token. Raises SinkError only."""
+    """The files of one `[[tokens.NAME.files]]` table. Raises SinkError only."""
 
     def __init__(self, options: FileSinkOptions, context: PluginContext) -> None:
-        self.on_expiry = options.on_expiry
-        self._options = options
-        self._observer = context.observer
-        self._directory, self._name = os.path.split(os.path.normpath(options.path))
-        self._surroundings = Surroundings(self._directory, self._name, context.observer)
-        self._durable: bool | None = None
-        """None: what is there may be a predecessor's, killed before it was durable. False: to be written anew."""
+        def place(path: str) -> PlacedFile:
+            return PlacedFile(path, mode=options.mode, group=options.group, observer=context.observer)
 
-    def publish(self, publication: Publication) -> None:
-        """Replace the file, or leave it untouched where it holds the same bytes already."""
-        content = render(publication, self._options)
+        self._options = options
+        self._token = place(options.path)
+        self._metadata = None if options.metadata is None else place(options.metadata)
+        self._told = None if options.on_change is None else Told(options.path)
+
+    def publish(self, publication: Publication) -> bool:
+        """Replace the files, or leave them untouched where they hold the same bytes already."""
         if not publication.revision.token.value:
             raise SinkError(f"{self._options.path}: an empty token is not published", code="empty")
-        access = self._access()
-        with self._explained("publish"), opened(self._directory, create=True) as directory:
-            self._surroundings.look(directory)
-            self._refuse_special(directory)
-            if self._durable is False or not keep_if_equal(directory, self._name, content, access):
-                self._durable = False
-                replace(directory, self._name, content, access)
-            if not self._durable:
-                # A second fsync after a failed one would succeed without a reason: then all is written anew.
-                self._durable = False
-                make_durable(directory)
-                self._durable = True
+        content = formats.render(publication, self._options)
+        if self._told is None:
+            written = self._token.put(content)
+        else:
+            written = self._token.put(content, before_replacement=self._told.expect)
+        if self._metadata is not None:
+            self._metadata.put(metadata.render(publication))
+        return written if self._told is None else self._told.lacks(content, written=written)
 
     def withdraw(self) -> None:
-        """Remove the file; what is no file of ours stays."""
-        with (
-            self._explained("remove"),
-            suppress(FileNotFoundError),
-            opened(self._directory, create=False) as directory,
-        ):
-            with suppress(FileNotFoundError):
-                status = os.stat(self._name, dir_fd=directory, follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                    os.unlink(self._name, dir_fd=directory)
-            make_durable(directory)  # also where the file went in an attempt that failed here
+        """Remove the files; the description never outlives the token."""
+        if self._metadata is not None:
+            self._metadata.remove()
+        self._token.remove()
+        if self._told is not None:
+            self._told.forget()
 
     def close(self) -> None:
         """Nothing is held between publications, so that a directory built anew is found again."""
-
-    def _access(self) -> Access:
-        group = self._options.group
-        mode = self._options.mode
-        if group is None:
-            return Access(mode=0o600 if mode is None else mode)
-        try:
-            gid = grp.getgrnam(group).gr_gid
-        except KeyError:
-            raise SinkError(
-                f"{self._options.path}: group {group} does not exist: create it, or name another",
-                code="group",
-            ) from None
-        return Access(mode=0o640 if mode is None else mode, gid=gid, group=group)
-
-    def _refuse_special(self, directory: int) -> None:
-        try:
-            status = os.stat(self._name, dir_fd=directory, follow_symlinks=False)
-        except FileNotFoundError:
-            return
-        if stat.S_ISREG(status.st_mode):
-            if status.st_nlink > 1:
-                self._warn(
-                    f"{self._options.path} has {status.st_nlink} names (hard links): it is replaced, and the "
-                    "other names keep the old token"
-                )
-        elif not stat.S_ISLNK(status.st_mode):
-            raise SinkError(
-                f"{self._options.path} is {_kind(status.st_mode)}, not a file: remove it, or name another",
-                code="not_a_file",
-            )
-
-    def _warn(self, message: str) -> None:
-        self._observer(LifeCycle(phase="warning", message=message))
-
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        """Turn every error of the system into a SinkError that names the path and the fix."""
-        try:
-            yield
-        except SinkError as error:
-            self._surroundings.disturbed()
-            if self._options.path in error.message:
-                raise
-            raise SinkError(f"{self._options.path}: {error.message}", code=error.code) from None
-        except OSError as error:
-            self._surroundings.disturbed()
-            number = error.errno or errno.EIO
-            where = error.filename if isinstance(error.filename, str) and error.filename[0] == "/" else None
-            if number in {errno.EACCES, errno.EPERM}:
-                where = described(where or self._directory)
-            at = f" (at {where})" if where and where != self._options.path else ""
-            fix = _FIXES.get(number, "look at the file system")
-            raise SinkError(
-                f"cannot {what} {self._options.path}{at}: {os.strerror(number)}: {fix}",
-                code=errno.errorcode.get(number, "os_error").lower(),
-            ) from None
-
-
-def _kind(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a directory"
-    if stat.S_ISFIFO(mode):
-        return "a FIFO"
-    if stat.S_ISSOCK(mode):
-        return "a socket"
-    return "a device"
 
 
 def _create(options: FileSinkOptions, context: PluginContext) -> FileSink:
@@ -178,10 +88,23 @@ def _create(options: FileSinkOptions, context: PluginContext) -> FileSink:
 
 
 def _check(options: FileSinkOptions) -> tuple[Fault, ...]:
-    found = [*faults(options)]
-    if options.path.rsplit("/", 1)[-1] in {"", ".", ".."}:
-        found.append(Fault("path", "names a directory; name a file in it"))
+    found = [*formats.faults(options)]
+    for key, path in (("path", options.path), ("metadata", options.metadata)):
+        if path is not None and path.rsplit("/", 1)[-1] in {"", ".", ".."}:
+            found.append(Fault(key, "names a directory; name a file in it"))
+    if options.on_change is not None:
+        found += hooks.faults(options.on_change)
     return tuple(found)
+
+
+def _hook(options: FileSinkOptions) -> ChangeHook | None:
+    if options.on_change is None:
+        return None
+    return FileHook(
+        options.on_change,
+        path=options.path,
+        content=lambda publication: formats.render(publication, options),
+    )
 
 
 plugin = TokenSinkPlugin(
@@ -189,4 +112,5 @@ plugin = TokenSinkPlugin(
     create=_create,
     target=lambda options: str(options.path),
     check=_check,
+    hook=_hook,
 )

@@ -147,6 +147,20 @@ CATALOGUE: Final = (
         "older than token_issued_timestamp_seconds by more than a minute",
     ),
     Metric(
+        "hook_runs_total",
+        "counter",
+        ("token", "sink", "outcome"),
+        "Calls of on_change hooks, by type of sink.",
+        'outcome="failure" repeatedly: the program that reads the file may still use an old token',
+    ),
+    Metric(
+        "hook_last_success_timestamp_seconds",
+        "gauge",
+        ("token", "sink"),
+        "Unix time of the last on_change hook that succeeded.",
+        "older than publish_last_success_timestamp_seconds by more than a minute",
+    ),
+    Metric(
         "socket_requests_total",
         "counter",
         ("route", "code"),

@@ -144,6 +144,13 @@ def _published(event: events.Published) -> _Line:
     )
 
 
+def _hook_ran(event: events.HookRan) -> _Line:
+    if event.outcome == "success":
+        return _Line(logging.INFO, f"told of revision {event.revision} in {event.target}")
+    message = event.message or f"nobody could be told of revision {event.revision} in {event.target}"
+    return _Line(logging.WARNING, message, (event.token, event.target))
+
+
 def _socket_denied(event: events.SocketDenied) -> _Line:
     what = f"tokens.{event.token}.allow does not name it" if event.token else "no such token"
     return _Line(logging.WARNING, f"uid {event.uid} was refused: {what}", event.uid)
@@ -182,6 +189,7 @@ _DESCRIPTIONS: Final[dict[type, Callable[[Any], _Line | None]]] = {
     events.BackendLogin: _backend_login,
     events.WorkersStuck: _workers_stuck,
     events.Published: _published,
+    events.HookRan: _hook_ran,
     events.SocketDenied: _socket_denied,
     events.TokenRejected: lambda event: _Line(
         logging.INFO, f"an API refused the token: {event.outcome}", event.token

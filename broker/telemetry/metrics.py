@@ -31,6 +31,7 @@ from broker.events import (
     ConfigReloaded,
     Event,
     HeartBeat,
+    HookRan,
     MintFailed,
     MintSucceeded,
     Published,
@@ -85,6 +86,7 @@ class Metrics:
             BackendLogin: self._backend_login,
             WorkersStuck: self._workers_stuck,
             Published: self._published,
+            HookRan: self._hook_ran,
             SocketServed: self._socket_served,
             SocketDenied: self._socket_denied,
             TokenRejected: self._token_rejected,
@@ -159,6 +161,12 @@ class Metrics:
         self._at("publishes_total", event.token, event.sink, event.outcome).inc()
         if event.outcome == "success" and self._clock is not None:
             last = self._at("publish_last_success_timestamp_seconds", event.token, event.sink)
+            last.set(self._clock.now().wall)
+
+    def _hook_ran(self, event: HookRan) -> None:
+        self._at("hook_runs_total", event.token, event.sink, event.outcome).inc()
+        if event.outcome == "success" and self._clock is not None:
+            last = self._at("hook_last_success_timestamp_seconds", event.token, event.sink)
             last.set(self._clock.now().wall)
 
     def _socket_served(self, event: SocketServed) -> None:

@@ -67,6 +67,7 @@ class FileOptions(Strict, frozen=True):
     mode: FileMode | None = None
     group: GroupName | None = None
     on_expiry: Literal["keep", "remove"] = "keep"
+    metadata: FilePath | None = None
 
 
 class PluginTable(Strict, frozen=True):

@@ -22,11 +22,12 @@ class MemorySink:
         self.fault: SinkError | None = None
         self.calls = 0
 
-    def publish(self, publication: Publication) -> None:
+    def publish(self, publication: Publication) -> bool:
         self.calls += 1
         if self.fault is not None:
             raise self.fault
-        self.content = publication.revision.token.value.reveal()
+        before, self.content = self.content, publication.revision.token.value.reveal()
+        return before != self.content
 
     def withdraw(self) -> None:
         self.content = None
@@ -39,7 +40,7 @@ def publish(world: World, place: Place, sink: MemorySink, *, withdraw_on_expiry:
     """Start publishing the token of this place."""
     publisher = Publisher(
         token=place.token,
-        sink=sink,
+        create=lambda: sink,
         sink_type="memory",
         target=f"memory-{id(sink)}",
         withdraw_on_expiry=withdraw_on_expiry,

@@ -12,6 +12,7 @@ from broker.events import (
     ClockSkewMeasured,
     ConfigReloaded,
     Event,
+    HookRan,
     MintFailed,
     MintSucceeded,
     Published,
@@ -33,6 +34,9 @@ MINTED = MintSucceeded(
     duration_seconds=0.2,
 )
 PUBLISHED = Published(token="deploy", sink="file", target="/run/t", outcome="success", revision=3)
+TOLD = HookRan(
+    token="deploy", sink="file", target="/run/t", outcome="success", revision=3, duration_seconds=0.1
+)
 DENIED = SocketDenied(token="deploy", uid=1000, count=2)
 RECORD = TokenRecord(
     name="deploy",
@@ -69,6 +73,7 @@ EVENTS: tuple[Event, ...] = (
     MINTED,
     failed(),
     PUBLISHED,
+    TOLD,
     DENIED,
     SecretFetched(backend="corp", outcome="success", duration_seconds=0.02),
     ClientSecretExpiryKnown(token="deploy", expires_at=1_800_000_000.0),

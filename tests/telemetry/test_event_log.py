@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -26,7 +27,7 @@ from broker.events import (
 )
 from broker.model import TokenState
 from broker.telemetry.event_log import LogObserver
-from tests.telemetry.examples import DENIED, EVENTS, MINTED, PUBLISHED, failed
+from tests.telemetry.examples import DENIED, EVENTS, MINTED, PUBLISHED, TOLD, failed
 from tests.telemetry.logged import logged
 
 UNPUBLISHED = Published(
@@ -101,6 +102,13 @@ def changed(state: TokenState, condition: Condition) -> StateChanged:
         (WorkersStuck(pool="corp", count=0), "info", "workers_stuck", "corp: no call hangs any more"),
         (PUBLISHED, "info", "published", "published revision 3 to /run/t"),
         (UNPUBLISHED, "warning", "published", "/run/t: no space"),
+        (TOLD, "info", "hook_ran", "told of revision 3 in /run/t"),
+        (
+            replace(TOLD, outcome="failure", message="/usr/bin/app ended with status 1"),
+            "warning",
+            "hook_ran",
+            "/usr/bin/app ended with status 1",
+        ),
         (DENIED, "warning", "socket_denied", "uid 1000 was refused: tokens.deploy.allow does not name it"),
         (SocketDenied(token=None, uid=7), "warning", "socket_denied", "uid 7 was refused: no such token"),
         (

@@ -26,7 +26,7 @@ from broker.model import TokenRecord, TokenState
 from broker.telemetry.catalogue import CATALOGUE, PREFIX, markdown
 from broker.telemetry.metrics import Metrics
 from broker.testing.clock import START_WALL_SECONDS
-from tests.telemetry.examples import DENIED, EVENTS, MINTED, PUBLISHED, RECORD, failed
+from tests.telemetry.examples import DENIED, EVENTS, MINTED, PUBLISHED, RECORD, TOLD, failed
 from tests.telemetry.watching import at, samples, watching
 
 REPOSITORY = Path(__file__).parents[2]
@@ -87,6 +87,13 @@ REPOSITORY = Path(__file__).parents[2]
             {
                 at("publishes_total", token="deploy", sink="file", outcome="success"): 1,
                 at("publish_last_success_timestamp_seconds", token="deploy", sink="file"): START_WALL_SECONDS,
+            },
+        ),
+        (
+            TOLD,
+            {
+                at("hook_runs_total", token="deploy", sink="file", outcome="success"): 1,
+                at("hook_last_success_timestamp_seconds", token="deploy", sink="file"): START_WALL_SECONDS,
             },
         ),
         (DENIED, {at("socket_denied_total", token="deploy"): 2}),

@@ -1,0 +1,78 @@
+"""From one table of a sink to the publisher and the hook of it.
+
+Owns: what each is built from, and that each has threads of its own: a sink or a program that hangs, and those that hang
+with it, hold up nobody else's. Refuses to know: when they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from broker.api import PluginContext
+from broker.app.outside import Outside
+from broker.app.unusable_plugin import UnusableSink
+from broker.config.schema import PluginTable, UnusablePlugin
+from broker.core.hook_caller import HookCaller
+from broker.core.managed_token import ManagedToken
+from broker.core.naps import Naps
+from broker.core.publisher import Publisher
+from broker.ports import ChangeHook, TokenSink
+
+
+@dataclass(slots=True, kw_only=True)
+class PublisherPlace:
+    """A publisher and what the configuration says of its place."""
+
+    publisher: Publisher
+    hook: HookCaller | None
+    target: str
+    withdraw_when_removed: bool
+
+
+class PublisherPlaces:
+    """Builds them."""
+
+    def __init__(self, outside: Outside, naps: Naps) -> None:
+        self._outside = outside
+        self._naps = naps
+
+    def place(self, token: ManagedToken, table: PluginTable) -> PublisherPlace:
+        """Of one sink of this token; neither has been asked for anything yet."""
+        hook: ChangeHook | None = None
+        if isinstance(table.options, UnusablePlugin):
+            target = f"sink {table.type}"
+            create: Callable[[], TokenSink] = UnusableSink(table.options.message)
+        else:
+            plugin = self._outside.plugins.sink(table.type)
+            context = PluginContext(name=token.name, observer=self._outside.observer)
+            target = plugin.target(table.options)
+            create = lambda: plugin.create(table.options, context)  # noqa: E731 - either of two
+            hook = plugin.hook(table.options)
+        remove = getattr(table.options, "on_expiry", "keep") == "remove"
+        caller = hook and self._caller(hook, token.name, table.type, target)
+        publisher = Publisher(
+            token=token,
+            create=create,
+            sink_type=table.type,
+            target=target,
+            withdraw_on_expiry=remove,
+            runner=self._outside.threads(f"sink {target}"),
+            naps=self._naps,
+            observer=self._outside.observer,
+            rng=self._outside.rng,
+            hook=caller,
+        )
+        return PublisherPlace(publisher=publisher, hook=caller, target=target, withdraw_when_removed=remove)
+
+    def _caller(self, hook: ChangeHook, token_name: str, sink_type: str, target: str) -> HookCaller:
+        return HookCaller(
+            hook=hook,
+            token_name=token_name,
+            sink_type=sink_type,
+            target=target,
+            runner=self._outside.threads(f"hook {target}"),
+            naps=self._naps,
+            observer=self._outside.observer,
+            rng=self._outside.rng,
+        )

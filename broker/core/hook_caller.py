@@ -1,0 +1,119 @@
+"""From one sink to the program that reads what is published there: told of each change, one call at a time.
+
+Owns: that the latest change is told, that changes during a call become one, that a failed call is made again alone.
+Refuses to know: how a program is told; the sink, the token's state and condition, which a failure does not touch: what
+is published is published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from broker.core.naps import Naps
+from broker.core.retrying import until_success
+from broker.core.sole_calls import SoleCalls
+from broker.errors import BrokerError, HookError
+from broker.events import HookRan
+from broker.model import Publication
+from broker.policy import retry
+from broker.ports import BlockingRunner, ChangeHook, Observer
+
+CALL_SECONDS = 40.0
+"""A hook has its own limit of 30 s; this is for one that cannot even be ended."""
+
+
+class HookCaller:
+    """Calls one hook of one sink."""
+
+    def __init__(
+        self,
+        *,
+        hook: ChangeHook,
+        token_name: str,
+        sink_type: str,
+        target: str,
+        runner: BlockingRunner,
+        naps: Naps,
+        observer: Observer,
+        rng: random.Random,
+    ) -> None:
+        self._hook = hook
+        self._token_name = token_name
+        self._sink_type = sink_type
+        self._target = target
+        self._calls = SoleCalls(
+            runner,
+            name=f"on_change of {target}",
+            error=HookError,
+            advice="look at the program",
+            deadline_seconds=CALL_SECONDS,
+        )
+        self._naps = naps
+        self._clock = naps.clock
+        self._observer = observer
+        self._rng = rng
+        self._latest: Publication | None = None
+        self._news = asyncio.Event()
+        self._failures = 0
+        self.owes = False
+        """Whether a change has not been told at all: not even in an attempt that failed."""
+
+    def changed(self, publication: Publication) -> None:
+        """There is something new in the sink; never waits. A revision that is known already is no news."""
+        if self._latest is None or self._latest.revision.number != publication.revision.number:
+            self._latest = publication
+            self.owes = True
+            self._news.set()
+
+    def withdrawn(self) -> None:
+        """There is nothing in the sink any more, and so nothing to tell."""
+        self._latest = None
+        self.owes = False
+
+    async def run(self) -> None:
+        """For ever. Ends only by cancellation."""
+        while True:
+            await self._news.wait()
+            await until_success(self._tell, decide=self._decide, sleep=self._nap)
+
+    def stop(self) -> None:
+        """End what is under way; what was not told is told by the next process."""
+        self._hook.close()
+        self._calls.close()
+
+    async def _tell(self) -> None:
+        self._news.clear()
+        publication = self._latest
+        if publication is None:
+            return
+        began = self._clock.now().boot
+        try:
+            await self._calls.call(lambda: self._hook.tell(publication))
+        except HookError as error:
+            self._failures += 1
+            self._report(publication, began, error.message)
+            raise
+        self._failures = 0
+        self._report(publication, began, None)
+
+    def _report(self, publication: Publication, began: float, message: str | None) -> None:
+        self.owes = self._latest is not None and self._latest is not publication
+        self._observer(
+            HookRan(
+                token=self._token_name,
+                sink=self._sink_type,
+                target=self._target,
+                outcome="success" if message is None else "failure",
+                revision=publication.revision.number,
+                duration_seconds=self._clock.now().boot - began,
+                message=message,
+            )
+        )
+
+    def _decide(self, _: BrokerError) -> float:
+        return retry.hook_delay(self._failures, self._rng.random())
+
+    async def _nap(self, seconds: float) -> None:
+        """A change ends the back-off: what could not be told of the old token may well be told of the new one."""
+        await self._naps.until(self._clock.now().boot + seconds, self._news)

@@ -50,7 +50,7 @@ class PublisherPlaces:
             create = lambda: plugin.create(table.options, context)  # noqa: E731 - either of two
             hook = plugin.hook(table.options)
         remove = getattr(table.options, "on_expiry", "keep") == "remove"
-        caller = hook and self._caller(hook, token.name, table.type, target)
+        caller = None if hook is None else self._caller(hook, token.name, table.type, target)
         publisher = Publisher(
             token=token,
             create=create,

@@ -16,9 +16,11 @@ from typing import Final, Literal
 
 from tests.cache import require
 from tests.consumers import kubernetes
+from tests.consumers.nginx import nginx
 from tests.consumers.programs import Complaints, lasting, looped, repeated, shell
 from tests.consumers.prometheus import prometheus
 from tests.consumers.stage import Part
+from tests.consumers.supervised import restarted
 from tests.daemon.running import environment
 
 Running = Callable[[Part], AbstractContextManager[Complaints]]
@@ -89,6 +91,9 @@ CONSUMERS: Final = (
     Consumer(name="git", title="git", running=git),
     Consumer(name="wlcg", title="WLCG bearer token discovery", running=curl),
     Consumer(name="exec", title="Programs that are told the file by exec", running=python_below_exec),
+    Consumer(name="nginx", title="nginx", running=nginx),
+    Consumer(name="restarted", title="Programs that read the file once", running=restarted),
     Consumer(name="kubectl-proxy", title="kubectl", running=kubernetes.proxy, reads="too seldom"),
-    Consumer(name="reads-once", title="Programs that read the file once", running=python, reads="too seldom"),
+    Consumer(name="nginx-untold", title="nginx", running=nginx, reads="too seldom"),
+    Consumer(name="untold", title="Programs that read the file once", running=python, reads="too seldom"),
 )

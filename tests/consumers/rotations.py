@@ -62,8 +62,8 @@ def rotated(directory: Path) -> dict[str, Row]:
 
 def _files(stage: Stage) -> str:
     """The broker's tables, of every recipe once."""
-    parts = {consumer.title: stage.part(consumer.name, recipe(consumer.title)) for consumer in CONSUMERS}
-    return "\n".join(part.files() for part in parts.values() if "toml" in part.recipe.languages)
+    parts = [stage.part(each.name, recipe(each.title)) for each in CONSUMERS if each.reads == "again"]
+    return "\n".join(part.files() for part in parts if "toml" in part.recipe.languages)
 
 
 @contextmanager

@@ -73,5 +73,7 @@ class Part:
             "/etc/ssl/corp.pem": str(api.ca_file),
             "/run/token-broker": str(self.stage.runtime_dir),
             "/run/user/1000/bt_u1000": f"{place}/bt_u{os.getuid()}",
+            "/run/nginx.pid": f"{place}/nginx.pid",
+            "/usr/bin/systemctl": f"{place}/systemctl",
             "python3 app.py": f"{sys.executable} {looping.__file__} app.py",
         }

@@ -1,14 +1,12 @@
 """What a crowd costs: reads while 200 tokens renew every second before 50 watchers, and memory of idle connections.
 
-Owns: the watchers that read, the runs and the table. Quiet and busy runs take turns on the same machine.
+Owns: the watchers that read, the runs and the figures. Quiet and busy runs take turns on the same machine.
 
-usage: python -m tests.bench.socket_crowd [--seconds N] [--rounds N]
+usage: python -m tests.bench.socket_crowd [SECONDS [ROUNDS]]
 """
 
 from __future__ import annotations
 
-import argparse
-import re
 import selectors
 import socket
 import statistics
@@ -17,10 +15,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.socket_reads import built_load, run_load, running_server
+from tests.bench.contestants import built, run_load, running_ours
+from tests.bench.figures import Figure, head, line
+from tests.bench.memory import private_kib
+from tests.waiting import eventually
 
 RENEWING, WATCHERS, CONNECTIONS = 200, 50, 64
 IDLE_CONNECTIONS = 448  # of the 512 that there may be
@@ -28,41 +28,28 @@ _WATCH = b"GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _GET = b"GET /v1/tokens/bench HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One figure for people and for JSON."""
-
-    what: str
-    value: float
-    unit: str
-
-
-def measure(*, seconds: float, rounds: int) -> list[Row]:
+def measure(*, seconds: float, rounds: int) -> Iterator[Figure]:
     """The figures: medians of the rounds."""
     with tempfile.TemporaryDirectory(prefix="bench-") as place, ExitStack() as stack:
         directory = Path(place)
-        load = built_load(directory)
-        quiet_path, pid = stack.enter_context(running_server(directory))
-        busy_path, _ = stack.enter_context(running_server(directory, renewing=RENEWING))
-        lines = Watching(busy_path)
+        load = built("load", directory)
+        calm = stack.enter_context(running_ours(directory))
+        crowded = stack.enter_context(running_ours(directory, renewing=RENEWING))
+        lines = Watching(crowded.path)
         quiet, busy = [], []
         for _ in range(rounds):
-            quiet.append(run_load(load, quiet_path, CONNECTIONS, seconds)["p99_us"])
+            quiet.append(run_load(load, calm, CONNECTIONS, seconds).p99_us)
             with lines.reading():
-                busy.append(run_load(load, busy_path, CONNECTIONS, seconds)["p99_us"])
-        per_connection = _idle_connection_kib(quiet_path, pid)
-    return [
-        Row("reads at 64 connections, quiet: p99", statistics.median(quiet), "us"),
-        Row(f"  {RENEWING} mints/s, {WATCHERS} watchers: p99", statistics.median(busy), "us"),
-        Row("  as a ratio", statistics.median(busy) / statistics.median(quiet), "x"),
-        Row("  lines a second to all, snapshots included", lines.count / (seconds * rounds), ""),
-        Row("memory for each idle connection", per_connection, "KiB"),
-    ]
-
-
-def table(rows: list[Row]) -> str:
-    """The rows for people."""
-    return "\n".join(f"{row.what:46} {row.value:9.2f} {row.unit}" for row in rows)
+                busy.append(run_load(load, crowded, CONNECTIONS, seconds).p99_us)
+        what = f"{RENEWING} mints/s before {WATCHERS} watchers: p99 of reads"
+        yield Figure(what=what, value=statistics.median(busy), unit="us")
+        ratio = statistics.median(busy) / statistics.median(quiet)
+        yield Figure(what="  to the quiet p99", value=ratio, unit="x", bar=2.0, aim=1.0)
+        yield Figure(what="  lines to watchers", value=lines.count / (seconds * rounds), unit="/s")
+        per_connection = _idle_connection_kib(calm.path, calm.pid)
+        yield Figure(
+            what="memory for each idle connection", value=per_connection, unit="KiB", bar=8.0, aim=4.0
+        )
 
 
 class Watching:
@@ -76,6 +63,8 @@ class Watching:
     def reading(self) -> Iterator[None]:
         """Watch for the time of the block."""
         stop = threading.Event()
+        before = self.count
+        snapshots = before + WATCHERS * (RENEWING + 1)
         with ExitStack() as stack, selectors.DefaultSelector() as selector:
             for _ in range(WATCHERS):
                 watcher = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -85,6 +74,8 @@ class Watching:
             thread = threading.Thread(target=self._read, args=(selector, stop))
             thread.start()
             try:
+                eventually(lambda: self.count >= snapshots, what="every watcher has its snapshot")
+                self.count = before
                 yield
             finally:
                 stop.set()
@@ -100,9 +91,9 @@ class Watching:
 def _idle_connection_kib(path: Path, pid: int) -> float:
     with ExitStack() as stack:
         _answered(stack, path, 8)  # what the first connections bring with them is not theirs
-        before = _resident_kib(pid)
+        before = private_kib(pid)
         _answered(stack, path, IDLE_CONNECTIONS)
-        return (_resident_kib(pid) - before) / IDLE_CONNECTIONS
+        return (private_kib(pid) - before) / IDLE_CONNECTIONS
 
 
 def _answered(stack: ExitStack, path: Path, count: int) -> None:
@@ -114,20 +105,7 @@ def _answered(stack: ExitStack, path: Path, count: int) -> None:
         client.recv(65_536)
 
 
-def _resident_kib(pid: int) -> float:
-    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return float(found[1])
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    sys.stdout.write(table(measure(seconds=arguments.seconds, rounds=arguments.rounds)) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    print(head())
+    for each in measure(seconds=float((*sys.argv[1:], "1")[0]), rounds=int((*sys.argv[2:], "5")[0])):
+        print(line(each), flush=True)

@@ -1,150 +1,94 @@
-"""How fast the Unix socket answers, as a ratio to nginx `return 200` with a body of the same size.
+"""How fast the Unix socket answers, as a ratio to nginx `return 200` and to a C server that does no work.
 
-Owns: the runs and the table. Both servers and the load generator run on the same machine in turns, so that
-the ratios mean something where the absolute numbers do not. Without nginx the ratios are left out.
+Owns: the scenarios and their figures. All servers run on the same machine in turns, so that the ratios mean something
+where the absolute numbers do not. Without nginx its ratios are left out.
 
-usage: python -m tests.bench.socket_reads [--seconds N] [--rounds N] [--json FILE]
+usage: python -m tests.bench.socket_reads [SECONDS [ROUNDS]]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
-from tests.bench.socket_server import TOKEN_NAME
-from tests.servers.nginx import find_nginx, running_nginx
-from tests.servers.process import Child
+from tests.bench.contestants import (
+    Run,
+    built,
+    on_one_core,
+    run_load,
+    running_epoll,
+    running_nginx_if_installed,
+    running_ours,
+)
+from tests.bench.figures import Figure, head, line
 
-SOURCE = Path(__file__).with_name("load.c")
-ROOT = Path(__file__).parents[2]
-SCENARIOS = (("1 connection", 1, ()), ("64 connections", 64, ()), ("connect, read, close", 1, ("close",)))
-START_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One scenario: the best round of each server. Requests a second, and microseconds."""
-
-    scenario: str
-    ours_per_second: float
-    nginx_per_second: float | None
-    ours_p99_us: int
-    nginx_p99_us: int | None
-
-    @property
-    def ratio(self) -> float | None:
-        """Ours to nginx's."""
-        return self.ours_per_second / self.nginx_per_second if self.nginx_per_second else None
+Runs = dict[str, list[Run]]
 
 
-def measure(*, seconds: float, rounds: int) -> list[Row]:
-    """Run every scenario `rounds` times on each server, in turns, and keep the best."""
+def measure(*, seconds: float, rounds: int) -> Iterator[Figure]:
+    """Every scenario `rounds` times on each server, in turns."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        load = built_load(directory)
-        ours = stack.enter_context(running_ours(directory))
-        nginx = find_nginx()
-        theirs = stack.enter_context(running_nginx(nginx, directory)) if nginx else None
-        rows = []
-        for name, connections, flags in SCENARIOS:
-            runs_of_ours: list[dict[str, float]] = []
-            runs_of_theirs: list[dict[str, float]] = []
+        load = built("load", directory)
+        nginx = stack.enter_context(running_nginx_if_installed(directory))
+        servers = [
+            stack.enter_context(running_ours(directory)),
+            *([nginx] if nginx else ()),
+            stack.enter_context(running_epoll(directory)),
+        ]
+
+        def runs(connections: int, *flags: str, pinned: bool = False) -> Runs:
+            found: Runs = {server.name: [] for server in servers}
             for _ in range(rounds):
-                for path, runs in ((ours, runs_of_ours), (theirs, runs_of_theirs)):
-                    if path is not None:
-                        runs.append(run_load(load, path, connections, seconds, flags))
-            best = max(runs_of_ours, key=lambda run: run["per_second"])
-            base = max(runs_of_theirs, key=lambda run: run["per_second"], default=None)
-            rows.append(
-                Row(
-                    name,
-                    best["per_second"],
-                    base["per_second"] if base else None,
-                    int(best["p99_us"]),
-                    int(base["p99_us"]) if base else None,
-                )
-            )
-        return rows
+                for server in servers:
+                    with on_one_core(server.pid) if pinned else nullcontext():
+                        found[server.name].append(run_load(load, server, connections, seconds, flags))
+            return found
+
+        many = runs(64)
+        yield from _rates("reads, 64 connections", many, bar=0.8, aim=1.0)
+        yield from _latencies("reads, 64 connections", many)
+        yield from _cpu("reads, 64 connections", many)
+        yield from _rates("reads, 1 connection, all on one core", runs(1, pinned=True), bar=0.85, aim=1.0)
+        yield from _rates("connect, read, close", runs(1, "close"), bar=0.5, aim=0.8)
 
 
-def table(rows: list[Row]) -> str:
-    """The rows for people."""
-    lines = [f"{'socket reads':22} {'ours/s':>9} {'nginx/s':>9} {'ratio':>6} {'p99 us':>7} {'nginx':>6}"]
-    for row in rows:
-        base = f"{row.nginx_per_second:9.0f}" if row.nginx_per_second else f"{'-':>9}"
-        ratio = f"{row.ratio:6.2f}" if row.ratio else f"{'-':>6}"
-        p99 = f"{row.nginx_p99_us:6d}" if row.nginx_p99_us is not None else f"{'-':>6}"
-        lines.append(
-            f"{row.scenario:22} {row.ours_per_second:9.0f} {base} {ratio} {row.ours_p99_us:7d} {p99}"
-        )
-    return "\n".join(lines)
+def _rates(what: str, runs: Runs, *, bar: float, aim: float) -> Iterator[Figure]:
+    """Best against best: other work on the machine only ever slows a run."""
+    best = {name: max(run.per_second for run in of_one) for name, of_one in runs.items()}
+    yield Figure(what=what, value=best["ours"], unit="/s", more_is_better=True)
+    if "nginx" in best:
+        ratio = best["ours"] / best["nginx"]
+        yield Figure(what="  to nginx", value=ratio, unit="x", bar=bar, aim=aim, more_is_better=True)
+    yield Figure(what="  to a C server", value=best["ours"] / best["C"], unit="x", more_is_better=True)
 
 
-@contextmanager
-def running_ours(directory: Path) -> Iterator[Path]:
-    with running_server(directory) as (path, _):
-        yield path
+def _latencies(what: str, runs: Runs) -> Iterator[Figure]:
+    """Medians of the rounds."""
+    for name, bar, aim in (("p50", None, None), ("p99", 1.5, 1.0)):
+        found = {
+            server: statistics.median(getattr(run, f"{name}_us") for run in of_one)
+            for server, of_one in runs.items()
+        }
+        yield Figure(what=f"{what}: {name}", value=found["ours"], unit="us")
+        if "nginx" in found:
+            yield Figure(what="  to nginx", value=found["ours"] / found["nginx"], unit="x", bar=bar, aim=aim)
 
 
-@contextmanager
-def running_server(directory: Path, *, renewing: int = 0) -> Iterator[tuple[Path, int]]:
-    """Our server, its socket and its pid; `renewing` tokens are minted every second."""
-    path = directory / f"ours-{renewing}.sock"
-    child = Child(
-        [sys.executable, "-m", "tests.bench.socket_server", path, str(renewing)],
-        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT)},
-        log=path.with_suffix(".log"),
-    )
-    child.wait_until(path.is_socket, timeout=START_SECONDS, what="our server is there")
-    try:
-        yield path, child.pid
-    finally:
-        child.stop()
-
-
-def built_load(directory: Path) -> Path:
-    """The load generator."""
-    load = directory / "load"
-    subprocess.run(["gcc", "-O2", "-o", load, SOURCE], check=True)
-    return load
-
-
-def run_load(
-    load: Path, path: Path, connections: int, seconds: float, flags: tuple[str, ...] = ()
-) -> dict[str, float]:
-    """One run: requests a second and percentiles in microseconds."""
-    arguments: list[str | Path] = [
-        load,
-        path,
-        str(connections),
-        str(seconds),
-        f"/v1/tokens/{TOKEN_NAME}",
-        *flags,
-    ]
-    found: dict[str, float] = json.loads(subprocess.run(arguments, check=True, capture_output=True).stdout)
-    return found
-
-
-def main() -> None:
-    """Print the table, and write it as JSON when asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    rows = measure(seconds=arguments.seconds, rounds=arguments.rounds)
-    sys.stdout.write(table(rows) + "\n")
-    if arguments.json:
-        arguments.json.write_text(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=1))
+def _cpu(what: str, runs: Runs) -> Iterator[Figure]:
+    """The least of the rounds; 8 us were allowed where nginx took 4.8."""
+    least = {name: min(run.cpu_us for run in of_one) for name, of_one in runs.items()}
+    yield Figure(what=f"{what}: CPU a request", value=least["ours"], unit="us")
+    if "nginx" in least:
+        ratio = least["ours"] / least["nginx"]
+        yield Figure(what="  to nginx", value=ratio, unit="x", bar=8.0 / 4.8, aim=1.0)
 
 
 if __name__ == "__main__":
-    main()
+    print(head())
+    for each in measure(seconds=float((*sys.argv[1:], "1")[0]), rounds=int((*sys.argv[2:], "5")[0])):
+        print(line(each), flush=True)

@@ -1,16 +1,20 @@
-"""Directories for these tests: with short paths, in memory where publications shall be frequent.
+"""Directories for these tests: with short paths, in memory, or on a file system that is easily full.
 
-Owns: making and removing them. Refuses to know: what they are for.
+Owns: making and removing them, mounting and unmounting. Refuses to know: what they are for.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from tests.cache import missing
 
 SHARED_MEMORY: Final = Path("/dev/shm")
 
@@ -33,3 +37,21 @@ def _made(parent: Path | None) -> Iterator[Path]:
         yield place
     finally:
         shutil.rmtree(place)
+
+
+@contextmanager
+def tmpfs(at: Path, options: str) -> Iterator[Path]:
+    """A file system in memory with these options, mounted where everybody sees it; `at` is made."""
+    if os.geteuid():
+        missing("the right to mount", "run as root")
+    at.mkdir(parents=True, exist_ok=True)
+    mount(at, options)
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", at], check=True)
+
+
+def mount(at: Path, options: str) -> None:
+    """Mount a tmpfs; or, with `remount`, change one."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"mode=0755,{options}", "tmpfs", at], check=True)

@@ -67,8 +67,8 @@ def test_a_writer_in_place_is_seen_torn(memory: Path) -> None:
     path = memory / "token"
     content = publication(1, fill=9_000).revision.token.value.reveal_bytes()
     path.write_bytes(content)
-    reader = Onlooker("read", path, "1")
-    for _ in range(PUBLICATIONS):
+    reader = Onlooker("read", path, str(READS))
+    while not reader.has_enough:
         path.write_bytes(content)
     assert reader.report()["torn"] > 0
 

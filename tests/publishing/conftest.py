@@ -1,0 +1,5 @@
+"""The authorization server of the daemon tests."""
+
+from tests.daemon.conftest import server
+
+__all__ = ["server"]

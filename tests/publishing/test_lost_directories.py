@@ -1,0 +1,85 @@
+"""Directories that disappear under a running daemon, and what may stand where a token belongs: seen from outside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from broker.dev.authorization_server import DevelopmentAuthorizationServer
+from tests.publishing.daemons import daemon_of, mints
+from tests.publishing.places import mount, tmpfs
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.publishing
+
+Server = DevelopmentAuthorizationServer
+REPAIRED_SECONDS = 60.0
+
+
+def test_what_was_deleted_is_there_again_within_a_minute(tmp_path: Path, server: Server) -> None:
+    """F-36, R-121: rm -rf of the runtime directory, a tmpfs mounted anew, a mode changed; without a new mint."""
+    with ExitStack() as stack:
+        place = stack.enter_context(tmpfs(tmp_path / "memory", "size=1m"))
+        files = {"memory": place / "token", "opened": tmp_path / "opened" / "token"}
+        daemon = stack.enter_context(daemon_of(server, tmp_path, files))
+        deploy = tmp_path / "run" / "tokens" / "deploy"
+        everything = {"deploy": deploy, **files}
+        for name in everything:
+            daemon.wait_for(name=name, state="fresh", condition="ok")
+        before = {name: path.read_bytes() for name, path in everything.items()}
+        inode = files["opened"].stat().st_ino
+
+        shutil.rmtree(tmp_path / "run")
+        subprocess.run(["umount", place], check=True)
+        mount(place, "size=1m")
+        files["opened"].chmod(0o666)
+        began = time.monotonic()
+        for name, path in everything.items():
+            eventually(
+                lambda path=path, name=name: (
+                    path.read_bytes() == before[name] and path.stat().st_mode & 0o777 == 0o600
+                ),
+                timeout=REPAIRED_SECONDS,
+                what=f"{path} as it was",
+                retry_on=(OSError,),
+            )
+        assert time.monotonic() - began <= REPAIRED_SECONDS
+        assert 0o755 == deploy.parent.stat().st_mode & 0o777
+        assert inode == files["opened"].stat().st_ino
+        assert [1, 1, 1] == [mints(server, name) for name in everything]
+
+
+def test_what_is_no_file_is_refused_and_a_foreign_file_replaced(tmp_path: Path, server: Server) -> None:
+    """F-35, R-119: a FIFO and a directory stay and are told; a hard link and another user's file give way."""
+    names = ("fifo", "directory", "linked", "foreign")
+    files = {name: tmp_path / "run" / name / "token" for name in names}
+    for path in files.values():
+        path.parent.mkdir(parents=True)
+    os.mkfifo(files["fifo"])
+    files["directory"].mkdir()
+    files["linked"].write_text("shared")
+    (tmp_path / "other-name").hardlink_to(files["linked"])
+    files["foreign"].write_text("theirs")
+    files["foreign"].chmod(0o666)
+    if os.geteuid() == 0:
+        os.chown(files["foreign"], 65534, 65534)
+    with daemon_of(server, tmp_path, files) as daemon:
+        for name, kind in (("fifo", "a FIFO"), ("directory", "a directory")):
+            record = daemon.wait_for(name=name, condition="publish_failed")
+            assert f"{files[name]} is {kind}, not a file: remove it" in record["reason"]
+            assert 200 == daemon.ask(f"/v1/tokens/{name}")[0]
+        for name in ("linked", "foreign"):
+            daemon.wait_for(name=name, condition="ok", state="fresh")
+            status = files[name].stat()
+            assert (0o100600, os.geteuid(), 1) == (status.st_mode, status.st_uid, status.st_nlink)
+            assert server.introspect(files[name].read_text())["active"] is True
+        assert "shared" == (tmp_path / "other-name").read_text()
+        files["fifo"].unlink()
+        daemon.wait_for(name="fifo", condition="ok", timeout=40)
+        assert 1 == mints(server, "fifo")

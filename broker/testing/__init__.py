@@ -5,4 +5,4 @@ Nothing in production imports it. The contract classes are pytest classes.
 
 import pytest
 
-pytest.register_assert_rewrite("broker.testing.secret_backend_contract")
+pytest.register_assert_rewrite("broker.testing.secret_backend_contract", "broker.testing.secret_backend")

@@ -68,7 +68,7 @@ class Vault(SecretBackendContract):
 
 class TestVersionTwoByAppRole(Vault):
     method, mount, kv_version = "approle", "secret", 2
-    abilities = frozenset({"versions", "deny", "count", "network"})
+    abilities = frozenset({"versions", "deny", "count", "network", "http", "retry_after"})
 
     def put(self, path: str, fields: Mapping[str, str]) -> None:
         self.openbao.put_secret(path, fields)
@@ -76,7 +76,7 @@ class TestVersionTwoByAppRole(Vault):
 
 class TestVersionOneByTokenFile(Vault):
     method, mount, kv_version = "token_file", "kv1", 1
-    abilities = frozenset({"deny", "count", "network"})
+    abilities = frozenset({"deny", "count", "network", "http", "retry_after"})
 
     def put(self, path: str, fields: Mapping[str, str]) -> None:
         self.openbao.put_secret_v1(path, fields)

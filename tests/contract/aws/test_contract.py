@@ -17,7 +17,7 @@ class TestSecretsManager(SecretBackendContract):
     plugin = backends.aws_secrets_manager.plugin
     module = "backends.aws_secrets_manager"
     heavy_modules = ("hvac", "boto3", "botocore", "requests", "urllib3")
-    abilities = frozenset({"versions", "network"})
+    abilities = frozenset({"versions", "whole", "network", "http"})
 
     @pytest.fixture(autouse=True)
     def _server(self, moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +38,6 @@ class TestSecretsManager(SecretBackendContract):
             self.manager.create_secret(Name=path, SecretString=value)
         except self.manager.exceptions.ResourceExistsException:
             self.manager.put_secret_value(SecretId=path, SecretString=value)
+
+    def put_whole(self, path: str, value: bytes) -> None:
+        self.manager.put_secret_value(SecretId=path, SecretBinary=value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ class TestFile(SecretBackendContract):
     plugin = backends.file.plugin
     module = "backends.file"
     heavy_modules = ("hvac", "boto3", "botocore", "requests")
-    abilities = frozenset({"versions"})
+    abilities = frozenset({"versions", "whole", "spoil"})
 
     @pytest.fixture(autouse=True)
     def _directory(self, tmp_path: Path) -> None:
@@ -32,3 +34,13 @@ class TestFile(SecretBackendContract):
         for name, value in fields.items():
             (place / f".{name}").write_bytes(value.encode())
             (place / f".{name}").rename(place / name)
+
+    def put_whole(self, path: str, value: bytes) -> None:
+        place = self.directory / path
+        shutil.rmtree(place, ignore_errors=True)
+        place.unlink(missing_ok=True)
+        place.write_bytes(value)
+
+    def spoil(self, path: str) -> None:
+        shutil.rmtree(self.directory / path)
+        os.mkfifo(self.directory / path)

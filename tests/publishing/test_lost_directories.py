@@ -40,15 +40,12 @@ def test_what_was_deleted_is_there_again_within_a_minute(tmp_path: Path, server:
         mount(place, "size=1m")
         files["opened"].chmod(0o666)
         began = time.monotonic()
-        for name, path in everything.items():
-            eventually(
-                lambda path=path, name=name: (
-                    path.read_bytes() == before[name] and path.stat().st_mode & 0o777 == 0o600
-                ),
-                timeout=REPAIRED_SECONDS,
-                what=f"{path} as it was",
-                retry_on=(OSError,),
-            )
+
+        def repaired() -> bool:
+            same = before == {name: path.read_bytes() for name, path in everything.items()}
+            return same and {0o100600} == {path.stat().st_mode for path in everything.values()}
+
+        eventually(repaired, timeout=REPAIRED_SECONDS, what="every file as it was", retry_on=(OSError,))
         assert time.monotonic() - began <= REPAIRED_SECONDS
         assert 0o755 == deploy.parent.stat().st_mode & 0o777
         assert inode == files["opened"].stat().st_ino

@@ -15,6 +15,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from broker.events import WorkersStuck
@@ -24,6 +25,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_SIZE = 4
+IDLE_SECONDS = 10.0
+"""Each sink has a pool of its own and works once in a while: no thread of it stays in between."""
 MOST_STUCK_PER_WORKER = 4
 """A replacement for each stuck worker, up to this many times the size: an upstream that hangs for ever,
 polled each minute, must not eat the process's threads; with as many calls hanging, another one would hang as
@@ -37,10 +40,12 @@ class DaemonThreadPool:
     event loop; the observer is called from any thread.
     """
 
-    def __init__(self, name: str, *, size: int = DEFAULT_SIZE, observer: Observer) -> None:
+    def __init__(
+        self, name: str, *, size: int = DEFAULT_SIZE, idle_seconds: float = IDLE_SECONDS, observer: Observer
+    ) -> None:
         self._name = name
         self._most_stuck = size * MOST_STUCK_PER_WORKER
-        self._executor = _DaemonExecutor(name, size=size, on_stuck=self._report)
+        self._executor = _DaemonExecutor(name, size=size, idle_seconds=idle_seconds, on_stuck=self._report)
         self._observer = observer
 
     async def run(self, call: Callable[[], T], *, deadline_seconds: float) -> T:
@@ -88,11 +93,12 @@ class _Job:
 
 
 class _DaemonExecutor(Executor):
-    """Workers are started as needed: one for each job that is queued or progressing, at most `size`."""
+    """Workers are started as needed: one for each job that is queued or progressing, at most `size`; idle ones end."""
 
-    def __init__(self, name: str, *, size: int, on_stuck: Callable[[int], None]) -> None:
+    def __init__(self, name: str, *, size: int, idle_seconds: float, on_stuck: Callable[[int], None]) -> None:
         self._name = name
         self._size = size
+        self._idle_seconds = idle_seconds
         self._on_stuck = on_stuck
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[tuple[Future[Any], _Job] | None] = queue.SimpleQueue()
@@ -146,12 +152,22 @@ class _DaemonExecutor(Executor):
             threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
 
     def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             future, job = item
             surplus = self._begin(future, job) and self._finish(future, job)
             del item, future, job  # an idle worker keeps no result alive
             if surplus:
                 return
+
+    def _next(self) -> tuple[Future[Any], _Job] | None:
+        """What to do next; None if there was nothing for a while, or the pool is closed."""
+        while True:
+            with suppress(queue.Empty):
+                return self._queue.get(timeout=self._idle_seconds)
+            with self._lock:
+                if self._queue.empty():  # else it came this very moment, and counts on this worker
+                    self._workers -= 1
+                    return None
 
     def _begin(self, future: Future[Any], job: _Job) -> bool:
         with self._lock:

@@ -180,6 +180,15 @@ def test_no_more_than_size_calls_run_at_once(observer: RecordingObserver, gate: 
     assert {"bounded-1", "bounded-2"} >= threads
 
 
+def test_idle_threads_end(observer: RecordingObserver) -> None:
+    """And others take their place when there is work again, many times over."""
+    pool = DaemonThreadPool("idle", idle_seconds=0.001, observer=observer)
+    for number in range(200):
+        assert number == asyncio.run(pool.run(lambda: number, deadline_seconds=LONG_SECONDS))  # noqa: B023 - at once
+    assert eventually(lambda: alive("idle") == 0, what="all ended")
+    assert "served" == asyncio.run(pool.run(lambda: "served", deadline_seconds=LONG_SECONDS))
+
+
 def test_closed_pool_refuses_calls_and_ends_its_threads(observer: RecordingObserver) -> None:
     """After close there are no idle workers and no new calls; closing again is fine."""
     pool = DaemonThreadPool("closed", observer=observer)

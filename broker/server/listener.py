@@ -18,8 +18,9 @@ from typing import Any
 from broker.server.connection import Connection
 from broker.server.descriptors import RESERVED, client_limit
 
-BACKLOG = 512
-"""Connections the kernel keeps for us; it takes the lesser of this and net.core.somaxconn."""
+BACKLOG = 4096
+"""Connections the kernel keeps for us; it takes the lesser of this and net.core.somaxconn, as for systemd's sockets.
+Far more than a user has who comes with a thousand: where the queue is full, everybody else is refused too."""
 
 WARNING_SECONDS = 60.0
 """No more than one warning about exhaustion in this time."""

@@ -5,4 +5,8 @@ Nothing in production imports it. The contract classes are pytest classes.
 
 import pytest
 
-pytest.register_assert_rewrite("broker.testing.secret_backend_contract", "broker.testing.secret_backend")
+pytest.register_assert_rewrite(
+    "broker.testing.secret_backend_contract",
+    "broker.testing.secret_backend",
+    "broker.testing.token_sink_contract",
+)

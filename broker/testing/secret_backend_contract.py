@@ -18,7 +18,8 @@ there, in 15 to 40 lines:
 
 from __future__ import annotations
 
-from broker.testing.secret_backend.harness import CANARY, Ability, needs
+from broker.testing.abilities import needs
+from broker.testing.secret_backend.harness import CANARY, Ability
 from broker.testing.secret_backend.network import NetworkPromises
 from broker.testing.secret_backend.package import PackagePromises
 from broker.testing.secret_backend.reading import ReadingPromises

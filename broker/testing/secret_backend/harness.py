@@ -7,12 +7,13 @@ know: the promises.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
 from broker.api import PluginContext, SecretBackend, SecretBackendPlugin
+from broker.testing.abilities import AskedByAbility
 from broker.testing.observer import RecordingObserver
 
 Ability = Literal["versions", "whole", "deny", "spoil", "count", "network", "http", "retry_after"]
@@ -39,20 +40,8 @@ DIFFICULT_VALUES = {
     "url": f"{CANARY}+/=&?#%2F",
 }
 
-F = TypeVar("F", bound=Callable[..., object])
 
-
-def needs(*abilities: Ability) -> Callable[[F], F]:
-    """This promise is asked of backends with these abilities only."""
-
-    def mark(test: F) -> F:
-        test.__dict__["needs"] = frozenset(abilities)
-        return test
-
-    return mark
-
-
-class SecretBackendHarness:
+class SecretBackendHarness(AskedByAbility):
     """What the author fills in: the attributes, `options`, `put`, and a method for each ability that needs one."""
 
     plugin: ClassVar[SecretBackendPlugin]
@@ -89,19 +78,6 @@ class SecretBackendHarness:
     def moved_to(self, port: int) -> Mapping[str, Any]:
         """The table again, with the store on this port of 127.0.0.1, over plain http."""
         raise NotImplementedError
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if not hasattr(cls, "plugin"):
-            return  # a group of promises
-        for name in dir(cls):
-            # Looked up past None: a class in between may have had fewer abilities.
-            kept = next((vars(base)[name] for base in cls.__mro__ if vars(base).get(name) is not None), None)
-            if name.startswith("test_") and kept is not None:
-                asked = getattr(kept, "needs", frozenset()) <= cls.abilities
-                setattr(
-                    cls, name, kept if asked else None
-                )  # not a skipped test, but none: nothing is missing
 
     def make_backend(self, options: Mapping[str, Any] | None = None) -> SecretBackend:
         """A backend as the broker would make it."""

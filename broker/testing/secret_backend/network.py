@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from broker.api import Secret, SecretBackendError, SecretBackendUnavailable
+from broker.testing.abilities import needs
 from broker.testing.conditions import answering_port, black_hole, closed_port, silent_port
 from broker.testing.secret_backend.harness import (
     CANARY,
@@ -18,7 +19,6 @@ from broker.testing.secret_backend.harness import (
     PATIENCE_SECONDS,
     SHORT_SECONDS,
     SecretBackendHarness,
-    needs,
 )
 
 # ruff: noqa: SIM300 - as in our tests, the expected value stands on the left

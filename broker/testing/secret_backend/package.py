@@ -5,20 +5,15 @@ Owns: what is logged, raised and printed; the descriptor and the modules behind 
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import logging
-import subprocess
-import sys
 import traceback
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from broker.api import SecretBackend, SecretBackendError, missing_methods
 from broker.testing.conditions import closed_port, unpinned_loggers
+from broker.testing.packages import loaded_by, private_imports
 from broker.testing.secret_backend.harness import CANARY, PATIENCE_SECONDS, SecretBackendHarness
 
 # ruff: noqa: SIM300 - as in our tests, the expected value stands on the left
@@ -61,18 +56,11 @@ class PackagePromises(SecretBackendHarness):
 
     def test_descriptor_loads_no_heavy_module(self) -> None:
         """Who lists plug-ins, or checks a configuration, does not wait for libraries."""
-        program = f"import sys, {self.module}; print([m for m in {self.heavy_modules!r} if m in sys.modules])"
-        finished = subprocess.run(  # noqa: S603 - our own interpreter and program
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-        )
-        assert (0, "[]\n") == (finished.returncode, finished.stdout), finished.stderr
+        assert "[]" == loaded_by(self.module, self.heavy_modules)
 
     def test_broker_api_is_all_that_is_imported_from_us(self) -> None:
         """Everything else may change with any release."""
-        imported = {name for path in _sources(self.module) for name in _imports(path)}
-        assert set() == {
-            name for name in imported if name.partition(".")[0] == "broker" and name != "broker.api"
-        }
+        assert set() == private_imports(self.module)
 
 
 def _said_by(backend: SecretBackend, *paths: str) -> list[str]:
@@ -85,24 +73,3 @@ def _said_by(backend: SecretBackend, *paths: str) -> list[str]:
         except SecretBackendError as error:
             said += [repr(error), *traceback.format_exception(error)]
     return said
-
-
-def _sources(module: str) -> list[Path]:
-    """Answer the module's source, or all of a package's."""
-    spec = importlib.util.find_spec(module)
-    assert spec is not None
-    places = spec.submodule_search_locations
-    if places is not None:
-        return [path for place in places for path in Path(place).rglob("*.py")]
-    return [Path(spec.origin)] if spec.origin else []
-
-
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        match node:
-            case ast.Import():
-                yield from (alias.name for alias in node.names)
-            case ast.ImportFrom(module=str() as module, level=0):
-                yield from (
-                    (f"broker.{alias.name}" for alias in node.names) if module == "broker" else (module,)
-                )

@@ -17,12 +17,12 @@ from broker.api import (
     SecretMalformed,
     SecretNotFound,
 )
+from broker.testing.abilities import needs
 from broker.testing.secret_backend.harness import (
     CANARY,
     DIFFICULT_VALUES,
     PATIENCE_SECONDS,
     SecretBackendHarness,
-    needs,
 )
 
 # ruff: noqa: SIM300 - as in our tests, the expected value stands on the left

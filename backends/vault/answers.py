@@ -14,6 +14,8 @@ BAD_REQUEST = 400
 FORBIDDEN = 403
 NOT_FOUND = 404
 TOO_MANY_REQUESTS = 429
+SERVER_ERROR = 500
+SEALED = 503
 
 _MEANINGS = {
     BAD_REQUEST: "refused the request: is url right, with https where the server wants it?",
@@ -23,7 +25,7 @@ _MEANINGS = {
     472: "is a disaster recovery secondary: point url at the primary",
     473: "is a performance standby that does not answer this: point url at the active node",
     501: "is not initialised",
-    503: "is sealed or in maintenance",
+    SEALED: "is sealed or in maintenance",
 }
 
 

@@ -16,7 +16,7 @@ from backends.vault.kv import KeyValueEngine
 from backends.vault.login import Clock, Login, boot_seconds
 from backends.vault.methods import method_for
 from backends.vault.methods.desk import Desk
-from backends.vault.options import VaultOptions
+from backends.vault.options import VaultOptions, client_certificate
 from broker.api import LifeCycle, PluginContext, SecretAccessDenied, SecretBackendUnavailable, SecretDocument
 
 REVOCATION_SECONDS = 1.5
@@ -30,7 +30,13 @@ class VaultBackend:
         self._where = f"secret backend {context.name}"
         self._client = VaultClient(options, where=self._where)
         self._namespace = options.namespace or ""
-        desk = Desk(client=self._client, where=self._where, namespace=self._namespace, warn=_once(context))
+        desk = Desk(
+            client=self._client,
+            where=self._where,
+            namespace=self._namespace,
+            private_key_file=client_certificate(options)[1],
+            warn=_once(context),
+        )
         method = method_for(options.auth, desk)
         self._login = Login(method, self._client, context, where=self._where, clock=clock)
         self._engine = KeyValueEngine(options, where=self._where)

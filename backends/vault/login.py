@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
-from backends.vault.answers import BAD_REQUEST, FORBIDDEN, OK, unavailable
+from backends.vault.answers import BAD_REQUEST, FORBIDDEN, OK, SEALED, SERVER_ERROR, unavailable
 from backends.vault.client import VaultClient
 from backends.vault.login_pause import LoginPause
 from backends.vault.methods import Method
@@ -154,11 +155,12 @@ class Login:
 
     def _log_in(self, deadline: float) -> HeldToken:
         now, identity = self._clock(), self._method.identity()
-        self._pause.hold(now, identity, lambda: self._is_back(deadline))
+        everything = identity, self._client.identity()
+        self._pause.hold(now, everything, lambda: self._is_back(deadline))
         try:
             held = self._method.log_in(now, deadline)
         except SecretBackendUnavailable as error:
-            self._pause.failed(error, now, identity)
+            self._pause.failed(error, now, everything)
             self._report("failure", error.message)
             raise
         self._held, self._identity = held, identity
@@ -167,18 +169,17 @@ class Login:
         self._report("success")
         return held
 
-    def _is_back(self, deadline: float) -> bool | None:
-        """Whether the server is there and unsealed; None if it does not tell, as from within a namespace."""
-        try:
-            answer = self._client.ask(
-                lambda vault: vault.sys.read_seal_status(), token=None, deadline=deadline, in_namespace=False
-            )
-        except SecretBackendUnavailable:
-            return False
+    def _is_back(self, deadline: float) -> bool:
+        """Whether the server is unsealed; False if it does not tell, as some do not from within a namespace."""
+        answer = self._client.ask(
+            lambda vault: vault.sys.read_seal_status(), token=None, deadline=deadline, in_namespace=False
+        )
         sealed = answer.member("sealed")
-        if answer.status == OK and isinstance(sealed, bool):
-            return not sealed
-        return False if answer.status >= 500 else None  # noqa: PLR2004 - RFC 9110 15.6
+        if sealed is True:
+            answer = replace(answer, status=SEALED)
+        if answer.status >= SERVER_ERROR:
+            raise unavailable(answer, self._where)
+        return answer.status == OK and sealed is False
 
     def _report(self, outcome: str, message: str | None = None) -> None:
         self._context.observer(

@@ -16,7 +16,8 @@ LONGEST_WITHOUT_A_LOGIN_SECONDS = 10.0
 """Between two looks at a file that is missing, or at a server that was away."""
 OURS = frozenset({"login_file", "no_credentials"})
 """No server was asked."""
-REFUSED = frozenset({"login_refused", "wrapping_refused"})
+ANSWERED = frozenset({"login_refused", "wrapping_refused", "throttled"})
+"""The server was there, so that to look for it would tell nothing."""
 
 
 class LoginPause:
@@ -32,20 +33,25 @@ class LoginPause:
         self._trusts_looks = True
         self._early = False
 
-    def hold(self, now: float, identity: object, is_back: Callable[[], bool | None]) -> None:
-        """Raise the last failure again unless it is time to try; `is_back` may be asked, and answer None: unknown."""
+    def hold(self, now: float, identity: object, is_back: Callable[[], bool]) -> None:
+        """Raise the last failure again unless it is time to try.
+
+        `is_back` may be asked: it answers whether the server is there, False if that cannot be told, and raises what
+        is in the way.
+        """
         failure = self._failure
         if failure is None or identity != self._identity:
             return
         if now < self._next_look_at:
             raise self._again(failure)
-        if failure.code not in OURS | REFUSED and self._trusts_looks:
+        if failure.code not in OURS | ANSWERED and self._trusts_looks:
             self._looks += 1
             self._next_look_at = now + min(2.0**self._looks, LONGEST_WITHOUT_A_LOGIN_SECONDS)
-            back = is_back()
-            if back is False:
-                raise self._again(failure)
-            self._early, self._trusts_looks = back is True, back is True
+            try:
+                self._early = self._trusts_looks = is_back()
+            except SecretBackendUnavailable as error:
+                self._failure = error
+                raise
             if self._early:
                 return
         if now < self._next_login_at:

@@ -109,3 +109,9 @@ class VaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     revoke_on_exit: bool = False
     """Off: a revocation that hangs would delay the exit, and a short-lived token dies by itself. A token_file is
     somebody else's and never revoked."""
+
+
+def client_certificate(options: VaultOptions) -> tuple[str | None, str | None]:
+    """The files of the certificate that connections show, and of its key: the login's own, or the table's."""
+    own = options.auth if isinstance(options.auth, Cert) else options
+    return own.certificate_file, own.private_key_file

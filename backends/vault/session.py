@@ -15,7 +15,7 @@ import requests
 import requests.adapters
 import urllib3.util
 
-from backends.vault.options import Cert, VaultOptions
+from backends.vault.options import VaultOptions, client_certificate
 
 MOST_CONNECTIONS = 4
 
@@ -30,29 +30,29 @@ class SharedSession:
     """Thread-safe."""
 
     def __init__(self, options: VaultOptions) -> None:
-        own = options.auth if isinstance(options.auth, Cert) else options
-        self._files = {
-            "ca_file": options.ca_file,
-            "certificate_file": own.certificate_file,
-            "private_key_file": own.private_key_file,
-        }
+        certificate, key = client_certificate(options)
+        files = {"ca_file": options.ca_file, "certificate_file": certificate, "private_key_file": key}
+        self._files = {key: path for key, path in files.items() if path is not None}
         self._lock = threading.Lock()
         self._session: requests.Session | None = None
         self._identities: list[Identity] = []
 
     def get(self) -> requests.Session:
         """The session; a new one if a file was replaced, because a kept connection goes on with the old."""
-        named = {key: path for key, path in self._files.items() if path is not None}
         with self._lock:
-            identities = [identity(path) for path in named.values()]
+            identities = self.identity()
             if None in identities:
-                key = list(named)[identities.index(None)]
-                raise FileUnusable(f"{key} {named[key]} is not there")
+                key = list(self._files)[identities.index(None)]
+                raise FileUnusable(f"{key} {self._files[key]} is not there")
             if self._session is None or identities != self._identities:
                 if self._session is not None:
                     self._session.close()
                 self._session, self._identities = self._new(), identities
             return self._session
+
+    def identity(self) -> list[Identity]:
+        """What its files look like now."""
+        return [identity(path) for path in self._files.values()]
 
     def close(self) -> None:
         """Drop idle connections. Idempotent."""
@@ -64,8 +64,7 @@ class SharedSession:
     def _new(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = False
-        ca_file = self._files["ca_file"]
-        certificate, key = self._files["certificate_file"], self._files["private_key_file"]
+        ca_file, certificate, key = map(self._files.get, ("ca_file", "certificate_file", "private_key_file"))
         session.verify = ca_file or system_trust()  # hvac prefers the session's to its own argument
         if ca_file is not None:
             _try_trust(ca_file)

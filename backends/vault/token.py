@@ -32,7 +32,7 @@ def granted(answer: Answer, *, now: float, where: str, value: Secret | None = No
     """The token in the answer to a login, or with `value` to a renewal of that token."""
     token = answer.member("auth", "client_token") if value is None else value.reveal()
     seconds = answer.member("auth", "lease_duration")
-    if answer.status != OK or not is_header_value(token) or not _is_count(seconds):
+    if answer.status != OK or not is_header_value(token) or not is_count(seconds):
         raise unavailable(answer, where)
     if value is None and float(seconds) == 0:
         return HeldToken(value=Secret(token), renewable=False)
@@ -48,7 +48,7 @@ def granted(answer: Answer, *, now: float, where: str, value: Secret | None = No
 def looked_up(answer: Answer, *, now: float, where: str, value: Secret) -> HeldToken:
     """The token that was asked about, with the life that the answer to lookup-self gives it."""
     seconds = answer.member("data", "ttl")
-    if answer.status != OK or not _is_count(seconds):
+    if answer.status != OK or not is_count(seconds):
         raise unavailable(answer, where)
     if float(seconds) == 0 and answer.member("data", "expire_time") is None:  # a root token
         return HeldToken(value=value, renewable=False)
@@ -67,6 +67,11 @@ def is_header_value(token: object) -> bool:
     )
 
 
+def is_count(seconds: object) -> bool:
+    """Whether this is the text of a number of seconds that a float holds exactly."""
+    return isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) < 16  # noqa: PLR2004 - exact as a float
+
+
 def _living(token: str, life: float, now: float, *, renewable: bool, revocable: bool) -> HeldToken:
     return HeldToken(
         value=Secret(token),
@@ -75,7 +80,3 @@ def _living(token: str, life: float, now: float, *, renewable: bool, revocable: 
         renew_at=now + life * RENEW_AT,
         ends_at=now + life,
     )
-
-
-def _is_count(seconds: object) -> bool:
-    return isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) < 16  # noqa: PLR2004 - exact as a float

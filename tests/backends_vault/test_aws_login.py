@@ -178,6 +178,34 @@ def program(table: dict[str, Any], **environment: str) -> tuple[str, str]:
     return finished.stdout, finished.stderr
 
 
+@pytest.mark.usefixtures("keys")
+def test_credentials_are_looked_for_at_each_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """R-101: one snapshot for each; replaced ones in ~/.aws are used by the next."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    file = tmp_path / ".aws" / "credentials"
+    file.parent.mkdir()
+    right = judge("eu-central-1")
+    with judged(right) as broker:
+        for key in ("S3CR3T-old-key", KEY):
+            file.write_text(f"[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {key}\n")
+            if key != KEY:
+                refused(broker)
+            broker.ahead_seconds += 300
+        assert "S3CR3T-behind-aws" == broker.read("odc")
+    assert ["signature", "accepted"] == right.verdicts
+
+
+def test_source_of_credentials_that_fails_is_told_without_its_words(tmp_path: Path) -> None:
+    """A file that is none, for instance; its text may hold a key."""
+    file = tmp_path / ".aws" / "credentials"
+    file.parent.mkdir()
+    file.write_text("[default\nS3CR3T-not-a-file\n")
+    with judged(judge("eu-central-1")) as broker:
+        message = refused(broker)
+    assert "needs AWS credentials: their source failed (ConfigParseError)" in message
+
+
 def test_only_credentials_come_from_the_environment_and_botocore_only_for_this_method(tmp_path: Path) -> None:
     """Regions, endpoints, profiles and proxies of the environment change nothing, and nothing is logged at DEBUG."""
     right = judge("eu-central-1")

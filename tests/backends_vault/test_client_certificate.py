@@ -142,6 +142,41 @@ def test_files_that_make_no_certificate_are_named(
     assert SECRET == broker.read(path)
 
 
+def test_private_key_that_everybody_can_read_is_warned_about(
+    openbao_tls: OpenBao, authority: trustme.CA, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """R-125: once, with the command; never refused."""
+    path = role(openbao_tls, authority, request)
+    certificate = Certificate(tmp_path, authority)
+    certificate.private_key_file.chmod(0o644)
+    broker = broker_of(openbao_tls, certificate)
+    broker.read(path)
+    key = certificate.private_key_file
+    assert [f"{key} can be read by everybody (mode 0644): chmod o= {key}"] == broker.warnings
+
+
+def test_ca_file_is_read_again_when_it_was_replaced(
+    openbao_tls: OpenBao, authority: trustme.CA, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A new authority needs no restart; a file without certificates is named."""
+    path = role(openbao_tls, authority, request)
+    certificate = Certificate(tmp_path, authority)
+    assert openbao_tls.ca_file is not None
+    right, ca_file = openbao_tls.ca_file.read_text(), tmp_path / "ca.pem"
+    put_file(ca_file, "no certificates\n")
+    auth = {"method": "cert", **certificate.keys}
+    broker = BrokerSide({"url": openbao_tls.url, "ca_file": str(ca_file), "auth": auth})
+    with pytest.raises(
+        SecretBackendUnavailable, match=rf"ca_file {ca_file} cannot be read or holds no certificates"
+    ):
+        broker.read(path)
+    put_file(ca_file, trustme.CA().cert_pem.bytes().decode())
+    with pytest.raises(SecretBackendUnavailable, match="TLS: "):
+        broker.read(path)
+    put_file(ca_file, right)
+    assert SECRET == broker.read(path)
+
+
 def test_server_that_demands_a_certificate_before_any_login(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

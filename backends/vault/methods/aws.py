@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import UnknownRegionError
 
 from backends.vault.methods.aws_credentials import AwsCredentials
 from backends.vault.methods.desk import Desk, login_at
@@ -20,10 +21,11 @@ from backends.vault.options import Aws
 from backends.vault.token import HeldToken
 from broker.api import SecretBackendUnavailable
 
+NO_SOURCE = "none are set: give keys, a web identity or a container role in the environment"
 BODY = "Action=GetCallerIdentity&Version=2011-06-15"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AwsMethod:
     """`auth/aws/login` of type iam."""
 
@@ -32,10 +34,6 @@ class AwsMethod:
     follows_files: ClassVar[bool] = False
     options: Aws
     desk: Desk
-    _credentials: AwsCredentials = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._credentials = AwsCredentials(self.options.region)
 
     def identity(self) -> object:
         return None
@@ -52,21 +50,15 @@ class AwsMethod:
         )
 
     def _signed(self) -> dict[str, str]:
-        host = self._credentials.sts_host()
-        if host is None:
-            raise SecretBackendUnavailable(
-                f"{self.desk.where}: auth.region: AWS has no region {self.options.region}",
-                code="no_credentials",
-            )
-        frozen, failure = (
-            None,
-            "none are set: give keys, a web identity or a container role in the environment",
-        )
+        host, frozen, failure = None, None, NO_SOURCE
         try:
-            frozen = self._credentials.frozen()
+            source = AwsCredentials(self.options.region)  # looked for at each login, as files are
+            host, frozen = source.sts_host(), source.frozen()
+        except UnknownRegionError:
+            failure = f"auth.region: AWS has no region {self.options.region}"
         except Exception as error:  # noqa: BLE001 - sources raise anything, with what they sent in the text
             failure = f"their source failed ({type(error).__name__})"
-        if frozen is None:
+        if host is None or frozen is None:
             raise SecretBackendUnavailable(
                 f"{self.desk.where}: login by method aws needs AWS credentials: {failure}",
                 code="no_credentials",

@@ -11,7 +11,6 @@ from typing import Any
 
 import botocore.configprovider
 import botocore.credentials
-import botocore.exceptions
 import botocore.httpsession
 import botocore.session
 from botocore.config import Config
@@ -32,7 +31,7 @@ DOMAINS = {
 
 
 class AwsCredentials:
-    """Found at the first use, renewed by botocore itself."""
+    """For one login."""
 
     def __init__(self, region: str) -> None:
         for name in ("botocore", "urllib3"):  # at DEBUG botocore prints what it signs
@@ -46,14 +45,11 @@ class AwsCredentials:
         credentials = self._session.get_credentials()
         return None if credentials is None else credentials.get_frozen_credentials()
 
-    def sts_host(self) -> str | None:
-        """Where this region asks who is calling; None for a region that AWS does not have."""
+    def sts_host(self) -> str:
+        """Where this region asks who is calling. Raises UnknownRegionError."""
         if self._region == GLOBAL_REGION:
             return "sts.amazonaws.com"
-        try:
-            partition = self._session.get_partition_for_region(self._region)
-        except botocore.exceptions.UnknownRegionError:
-            return None
+        partition = self._session.get_partition_for_region(self._region)
         return f"sts.{self._region}.{DOMAINS.get(partition, 'amazonaws.com')}"
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backends.vault.answers import BAD_REQUEST, FORBIDDEN, NOT_FOUND
-from backends.vault.client import Answer, Ask, VaultClient
+from backends.vault.client import Ask, VaultClient
 from backends.vault.token import HeldToken, granted, is_header_value
 from broker.api import SecretBackendUnavailable
 
@@ -22,27 +23,28 @@ MAX_CREDENTIAL_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """`where` begins every message, `namespace` is empty for the root; `warn` tells an operator something, once."""
+    """`where` begins every message; `namespace` is empty for the root; `warn` tells an operator something, once."""
 
     client: VaultClient
     where: str
     namespace: str
+    private_key_file: str | None
+    """Of the certificate that connections show."""
     warn: Callable[[str], None]
 
     def log_in(self, ask: Ask, *, now: float, deadline: float, mount: str, doubt: str) -> HeldToken:
         """The token that a login gives; `doubt` is what to look at if it is refused."""
+        if self.private_key_file is not None:
+            with suppress(OSError):  # the session says what is missing
+                self._warn_if_open(self.private_key_file, Path(self.private_key_file).stat().st_mode)
         answer = self.client.ask(ask, token=None, deadline=deadline)
-        self.refuse_if_refused(answer, mount, doubt)
-        return granted(answer, now=now, where=self.where)
-
-    def refuse_if_refused(self, answer: Answer, mount: str, doubt: str) -> None:
-        """Raise for a status that says no to who we are."""
         if answer.status in (BAD_REQUEST, FORBIDDEN, NOT_FOUND):
             place = f" in namespace {self.namespace}" if self.namespace else ""
             raise SecretBackendUnavailable(
                 f"{self.where}: login refused at auth/{mount.strip('/')}{place} (status {answer.status}): {doubt}",
                 code="login_refused",
             )
+        return granted(answer, now=now, where=self.where)
 
     def credential(self, path: str, *, secret: bool = True) -> str:
         """The text of a credential file without the white space around it; an empty one is never sent (F-28)."""
@@ -59,9 +61,13 @@ class Desk:
             raise SecretBackendUnavailable(
                 f"{self.where}: {path}: does not hold a credential", code="login_file"
             )
-        if secret and mode & (stat.S_IROTH | stat.S_IWOTH):
-            self.warn(f"{path} can be read by everybody (mode {stat.S_IMODE(mode):04o}): chmod o= {path}")
+        if secret:
+            self._warn_if_open(path, mode)
         return text
+
+    def _warn_if_open(self, path: str, mode: int) -> None:
+        if mode & (stat.S_IROTH | stat.S_IWOTH):
+            self.warn(f"{path} can be read by everybody (mode {stat.S_IMODE(mode):04o}): chmod o= {path}")
 
 
 def login_at(mount: str, parameters: dict[str, Any]) -> Ask:

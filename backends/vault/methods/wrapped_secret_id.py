@@ -20,7 +20,7 @@ from backends.vault.client import Answer
 from backends.vault.methods.desk import Desk
 from backends.vault.options import AppRole
 from backends.vault.session import Identity, identity
-from backends.vault.token import is_header_value
+from backends.vault.token import is_count, is_header_value
 from broker.api import Secret, SecretBackendUnavailable
 
 ALARM = "wrapping_refused"
@@ -92,13 +92,13 @@ class WrappedSecretId:
         )
         self._alarm_if_spent(answer, wrapping)
         path, life = answer.member("data", "creation_path"), answer.member("data", "creation_ttl")
-        if answer.status != OK or not isinstance(path, str) or not isinstance(life, str):
+        if answer.status != OK or not isinstance(path, str) or not is_count(life):
             raise unavailable(answer, self._desk.where)
         if not self._expects(path):
             self._alarm(
                 wrapping, f"was not made by auth/{self._options.mount.strip('/')}/role/{self._role}/secret-id"
             )
-        if float(life) <= 0:
+        if float(life) == 0:
             self._alarm(wrapping, "has no life")
 
     def _open(self, token: Secret, wrapping: bytes, deadline: float) -> TakenSecretId:

@@ -33,7 +33,7 @@ from broker.options import (
     InputFile,
     SecretRef,
 )
-from broker.ports import ChangeHook, Observer, SecretBackend, TokenSink
+from broker.ports import BatchSecretBackend, ChangeHook, Observer, SecretBackend, TokenSink
 
 API_VERSION = 1
 
@@ -41,8 +41,9 @@ Capability = Literal["versions", "cheap_version_check", "batch", "expiry"]
 """What a secret backend may declare. Nothing is ever found out by trying.
 
 versions: documents tell one. cheap_version_check: `version` tells it without reading the value, and is asked.
+batch: `read_many` reads what several tokens want at the same moment in one call, and is asked.
 """
-METHODS_OF_CAPABILITIES: Mapping[Capability, str] = {"cheap_version_check": "version"}
+METHODS_OF_CAPABILITIES: Mapping[Capability, str] = {"batch": "read_many", "cheap_version_check": "version"}
 """The methods that are called only where the capability is declared."""
 
 
@@ -121,6 +122,7 @@ __all__ = [
     "API_VERSION",
     "AccessToken",
     "BackendLogin",
+    "BatchSecretBackend",
     "Capability",
     "ChangeHook",
     "Client",

@@ -5,13 +5,17 @@ Owns: Protocols and nothing else. Refuses to know: who stands behind them. Each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
+from broker.errors import SecretBackendError
 from broker.events import Event
 from broker.model import HttpRequest, HttpResponse, Moment, Publication, Revision, SecretDocument, TokenRecord
 
 T = TypeVar("T")
+
+MOST_BATCHED = 20
+"""Paths in one `read_many`: what the strictest store known takes at a time."""
 
 RenewAnswer = Literal["started", "pending", "rate_limited"]
 
@@ -46,6 +50,19 @@ class SecretBackend(Protocol):
 
     def close(self) -> None:
         """Release connections; idempotent. May be given up on after two seconds."""
+        ...
+
+
+class BatchSecretBackend(SecretBackend, Protocol):
+    """A store that reads several secrets in one call; asked so only where `batch` is declared."""
+
+    def read_many(
+        self, paths: Sequence[str], *, timeout_seconds: float
+    ) -> Mapping[str, SecretDocument | SecretBackendError]:
+        """As `read`, for 2 to MOST_BATCHED paths; each has its own outcome, and one left out is read by itself.
+
+        An error that concerns all of them is raised.
+        """
         ...
 
 

@@ -21,5 +21,5 @@ plugin = SecretBackendPlugin(
     options=SecretsManagerOptions,
     create=create,
     check=check,
-    capabilities=frozenset({"versions", "cheap_version_check"}),
+    capabilities=frozenset({"versions", "cheap_version_check", "batch"}),
 )

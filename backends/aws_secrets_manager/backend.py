@@ -1,77 +1,106 @@
 """AWS Secrets Manager as a secret backend.
 
-Owns: which version is asked for (AWSCURRENT, always said: R-103), and the shapes of the answers. Refuses to
-know: how credentials are found and clients set up (`session`), what their errors mean (`errors`).
+Owns: which action is asked for, with what, and how often. Refuses to know: how credentials are found and clients set
+up (`session`), what their errors mean (`errors`), the shapes of answers (`answers`).
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from backends.aws_secrets_manager import errors
+from backends.aws_secrets_manager.answers import CURRENT, Answers, is_arn
 from backends.aws_secrets_manager.options import SecretsManagerOptions
 from backends.aws_secrets_manager.session import AwsSession
 from broker.api import (
+    LifeCycle,
     PluginContext,
     SecretBackendError,
     SecretBackendUnavailable,
     SecretDocument,
-    SecretNotFound,
 )
 
-CURRENT = "AWSCURRENT"
+MOST_PAGES = 20
+"""As many as a batch has secrets: a next page without one of them is a loop."""
 
 
 class SecretsManagerBackend:
-    """Implements `broker.ports.SecretBackend`; `path` is the name or the whole ARN of a secret."""
+    """Implements `broker.ports.BatchSecretBackend`; `path` is the name or the whole ARN of a secret."""
 
     def __init__(self, options: SecretsManagerOptions, context: PluginContext) -> None:
         self._options = options
+        self._observer = context.observer
         self._where = f"secret backend {context.name}"
+        self._answers = Answers(self._where)
         self._session = AwsSession(options)
+        self._may_batch = True
 
     def read(self, path: str, *, timeout_seconds: float) -> SecretDocument:
+        # Always the current version, and said so: AWSPENDING may sit on an empty one (R-103).
         answer = self._call(
             "get_secret_value", path, timeout_seconds=timeout_seconds, SecretId=path, VersionStage=CURRENT
         )
-        text, version = answer.get("SecretString"), answer.get("VersionId")
-        # botocore has undone the base64 of SecretBinary already (R-105).
-        whole = text.encode(errors="surrogatepass") if isinstance(text, str) else answer.get("SecretBinary")
-        if not isinstance(whole, bytes) or not isinstance(version, str):
-            raise self._not_the_service()
-        return SecretDocument.of_bytes(whole, version=version)
+        return self._answers.document(answer, path)
 
     def version(self, path: str, *, timeout_seconds: float) -> str | None:
         answer = self._call("describe_secret", path, timeout_seconds=timeout_seconds, SecretId=path)
-        if answer.get("DeletedDate") is not None:
-            raise SecretNotFound(
-                f"{self._where}: {path}: is marked for deletion: restore it or name another", code="deleted"
+        return self._answers.version(answer, path)
+
+    def read_many(
+        self, paths: Sequence[str], *, timeout_seconds: float
+    ) -> Mapping[str, SecretDocument | SecretBackendError]:
+        # An ARN may be another account's, and this action works within ours only.
+        names = [path for path in paths if not is_arn(path)]
+        if not self._may_batch or len(names) < 2:  # noqa: PLR2004 - one is no batch
+            return {}
+        deadline = time.monotonic() + timeout_seconds
+        found: dict[str, SecretDocument | SecretBackendError] = {}
+        page: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
+            answer = self._asked(
+                "batch_get_secret_value",
+                "a batch",
+                timeout_seconds=timeout_seconds,
+                SecretIdList=names,
+                **page,
             )
-        versions = answer.get("VersionIdsToStages")
-        for version, stages in versions.items() if isinstance(versions, dict) else ():
-            if CURRENT in stages:
-                return str(version)
-        if "Name" not in answer:
-            raise self._not_the_service()
-        raise SecretNotFound(f"{self._where}: {path}: has no version {CURRENT}: store a value")
+            if isinstance(answer, SecretBackendUnavailable):
+                raise answer
+            if isinstance(answer, SecretBackendError):
+                self._refused_batch(answer)
+                return found  # the rest is read one by one, and says what is wrong by itself
+            found.update(self._answers.documents(answer, names))
+            token = answer.get("NextToken")
+            if not isinstance(token, str) or found.keys() >= set(names) or time.monotonic() > deadline:
+                break
+            page = {"NextToken": token}
+        return {name: self._answers.left_out(name) for name in names} | found
 
     def close(self) -> None:
         self._session.close()
+
+    def _refused_batch(self, refusal: SecretBackendError) -> None:
+        """What may be read one by one must not fail because batches are refused."""
+        if refusal.code == errors.DENIED:
+            self._may_batch = False
+            message = (
+                f"{self._where}: secrets are read one by one: allow secretsmanager:BatchGetSecretValue "
+                "to our role and start again"
+            )
+            self._observer(LifeCycle(phase="warning", message=message))
 
     def _call(self, operation: str, path: str, *, timeout_seconds: float, **arguments: str) -> dict[str, Any]:
         answer = self._asked(operation, path, timeout_seconds=timeout_seconds, **arguments)
         if isinstance(answer, SecretBackendError):
             raise answer
-        named, told = path.startswith("arn:"), answer.get("ARN")
-        if named and told != path:
-            whole = f"write it in full, {told}" if isinstance(told, str) else "write it in full"
-            raise SecretNotFound(f"{self._where}: {path}: is part of an ARN, or of another secret's: {whole}")
         return answer
 
     def _asked(
-        self, operation: str, path: str, *, timeout_seconds: float, **arguments: str
+        self, operation: str, path: str, *, timeout_seconds: float, **arguments: Any
     ) -> dict[str, Any] | SecretBackendError:
         """The answer, or what went wrong: raised elsewhere, it has none of botocore's errors as its context."""
         try:
@@ -88,9 +117,4 @@ class SecretsManagerBackend:
             return failure
         except Exception as error:  # noqa: BLE001 - its parser raises anything at an answer of another shape
             return errors.from_library(error, where=self._where)
-        return answer if isinstance(answer, dict) else self._not_the_service()
-
-    def _not_the_service(self) -> SecretBackendUnavailable:
-        return SecretBackendUnavailable(
-            f"{self._where}: the answer is not one of Secrets Manager: is endpoint_url right?"
-        )
+        return answer if isinstance(answer, dict) else self._answers.not_the_service()

@@ -21,6 +21,7 @@ REFUSED = "login_refused"
 SKEW_SECONDS = 240.0
 """AWS refuses what was signed more than five minutes ago, or is to be signed in five minutes."""
 
+DENIED = SecretAccessDenied.default_code
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403"})
 _MISNAMED = frozenset({"InvalidParameterException", "ValidationException"})
 _REFUSED = frozenset(
@@ -130,11 +131,13 @@ def _from_sts(
         external = ", and is external_id right?" if options.external_id else "?"
         return SecretAccessDenied(
             f"{where}: we may not assume {options.role_arn}: are we allowed sts:AssumeRole on it, does its trust "
-            f"policy name us{external}"
+            f"policy name us{external}",
+            code="role_denied",
         )
     if code in _DENIED:
         return SecretAccessDenied(
-            f"{where}: AWS refuses us the role of our web identity or profile: does its trust policy name us?"
+            f"{where}: AWS refuses us the role of our web identity or profile: does its trust policy name us?",
+            code="role_denied",
         )
     if code in _WEB_IDENTITY:
         why = "the web identity is not accepted: does AWS know its issuer and audience?"
@@ -162,9 +165,13 @@ def _about_us(error: exceptions.ClientError, *, where: str) -> SecretBackendUnav
             code=REFUSED,
         )
     if code in _THROTTLED:
-        return SecretBackendUnavailable(f"{where}: AWS asks for a pause", code="throttled")
+        return SecretBackendUnavailable(
+            f"{where}: AWS asks for a pause", code="throttled", retry_after_seconds=_pause_seconds(error)
+        )
     status = _metadata(error).get("HTTPStatusCode")
-    return SecretBackendUnavailable(f"{where}: the service failed (status {status})")
+    return SecretBackendUnavailable(
+        f"{where}: the service failed (status {status})", retry_after_seconds=_pause_seconds(error)
+    )
 
 
 def _trouble(error: Exception) -> str:
@@ -188,11 +195,20 @@ def _metadata(error: exceptions.ClientError) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _header(error: exceptions.ClientError, name: str) -> str:
+    headers = _metadata(error).get("HTTPHeaders", {})
+    return str(headers.get(name, "")) if isinstance(headers, Mapping) else ""
+
+
+def _pause_seconds(error: exceptions.ClientError) -> float | None:
+    seconds = _header(error, "retry-after")
+    return float(seconds) if seconds.isascii() and seconds.isdigit() else None
+
+
 def _skew_seconds(error: exceptions.ClientError) -> float | None:
     """How far our clock is ahead of the one that dated the answer."""
-    headers = _metadata(error).get("HTTPHeaders", {})
     try:
-        answered = parsedate_to_datetime(headers["date"])
+        answered = parsedate_to_datetime(_header(error, "date"))
         return (datetime.now(UTC) - answered).total_seconds()
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError):
         return None

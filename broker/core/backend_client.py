@@ -8,16 +8,17 @@ what a plug-in may return and raise (`plugin_calls`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from broker.api import Capability
+from broker.core.batched_reads import BatchedReads, Outcome
 from broker.core.plugin_calls import PluginCalls
 from broker.errors import SecretBackendError, SecretBackendUnavailable
 from broker.events import SecretFetched
 from broker.model import SecretDocument
-from broker.ports import BlockingRunner, Clock, Observer, SecretBackend
+from broker.ports import BatchSecretBackend, BlockingRunner, Clock, Observer, SecretBackend
 
 T = TypeVar("T")
 
@@ -51,19 +52,23 @@ class BackendClient:
         self._clock = clock
         self._backend: SecretBackend | None = None
         self._building = asyncio.Lock()
+        self._batches = BatchedReads(one=self._read_one, many=self._read_many)
 
     async def read(self, path: str) -> SecretDocument:
         """Everything at `path`. Raises SecretBackendError only."""
-        return await self._call(
-            lambda backend: self._calls.document(lambda: backend.read(path, timeout_seconds=CALL_SECONDS))
-        )
+        read = self._batches.read if "batch" in self._capabilities else self._read_one
+        return _known(await read(path))
 
     async def version(self, path: str) -> str | None:
         """The current version at `path`, None where only a read would tell. Raises SecretBackendError only."""
         if "cheap_version_check" not in self._capabilities:
             return None
-        return await self._call(
-            lambda backend: self._calls.version(lambda: backend.version(path, timeout_seconds=CALL_SECONDS))
+        return _known(
+            await self._timed(
+                lambda backend: self._calls.version(
+                    lambda: backend.version(path, timeout_seconds=CALL_SECONDS)
+                )
+            )
         )
 
     async def close(self) -> None:
@@ -74,9 +79,32 @@ class BackendClient:
                 await self._runner.run(backend.close, deadline_seconds=2.0)
         self._runner.close()
 
-    async def _call(self, operation: Callable[[SecretBackend], T]) -> T:
+    async def _read_one(self, path: str) -> Outcome:
+        return await self._timed(
+            lambda backend: self._calls.document(lambda: backend.read(path, timeout_seconds=CALL_SECONDS))
+        )
+
+    async def _read_many(self, paths: tuple[str, ...]) -> Mapping[str, Outcome]:
+        """A fetch of its own for each path, whose outcomes may differ."""
         started = self._clock.now().boot
-        failure: SecretBackendError | None = None
+        found = await self._call(
+            lambda backend: self._calls.documents(
+                lambda: cast("BatchSecretBackend", backend).read_many(paths, timeout_seconds=CALL_SECONDS),
+                paths,
+            )
+        )
+        outcomes = dict.fromkeys(paths, found) if isinstance(found, SecretBackendError) else found
+        for outcome in outcomes.values():
+            self._tell(started, outcome)
+        return outcomes
+
+    async def _timed(self, operation: Callable[[SecretBackend], T]) -> T | SecretBackendError:
+        started = self._clock.now().boot
+        outcome = await self._call(operation)
+        self._tell(started, outcome)
+        return outcome
+
+    async def _call(self, operation: Callable[[SecretBackend], T]) -> T | SecretBackendError:
         try:
             async with self._building:
                 if self._backend is None:
@@ -88,24 +116,30 @@ class BackendClient:
         except SecretBackendError as error:
             if error.code == "plugin_bug":
                 self._backend = None
-            failure = error
-            raise
+            return error
         except TimeoutError:
             self._backend = None
-            failure = SecretBackendUnavailable(
+            return SecretBackendUnavailable(
                 f"secret backend {self.name}: no answer within {ABANDON_AFTER_SECONDS:.0f} s; the call was abandoned",
                 code="timeout",
             )
-            raise failure from None
-        finally:
-            self._observer(
-                SecretFetched(
-                    backend=self.name,
-                    outcome="failure" if failure else "success",
-                    duration_seconds=self._clock.now().boot - started,
-                    message=failure.message if failure else None,
-                )
+
+    def _tell(self, started: float, outcome: object) -> None:
+        failure = outcome if isinstance(outcome, SecretBackendError) else None
+        self._observer(
+            SecretFetched(
+                backend=self.name,
+                outcome="failure" if failure else "success",
+                duration_seconds=self._clock.now().boot - started,
+                message=failure.message if failure else None,
             )
+        )
 
     def _build(self) -> SecretBackend:
         return self._calls.build(self._create, self._capabilities)
+
+
+def _known(outcome: T | SecretBackendError) -> T:
+    if isinstance(outcome, SecretBackendError):
+        raise outcome.with_traceback(None)  # it may be raised for several tokens
+    return outcome

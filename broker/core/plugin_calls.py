@@ -6,7 +6,7 @@ deadlines, and what the values are; none of them is ever told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from broker.api import Capability, missing_methods
@@ -39,26 +39,44 @@ class PluginCalls:
 
     def document(self, call: Callable[[], object]) -> SecretDocument:
         """What `read` returns. Raises SecretBackendError only."""
-        answer = self._called("read", call)
-        if not isinstance(answer, SecretDocument):
-            raise self._wrong("read", answer, "a broker.api.SecretDocument")
-        if not isinstance(answer.fields, Mapping):
-            raise self._wrong("read", answer.fields, "a mapping of names to broker.api.Secret as `fields`")
-        fields: list[tuple[object, object]] = list(answer.fields.items())
-        for name, value in fields:
-            if not isinstance(name, str) or not isinstance(value, Secret):
-                raise self._wrong("read", value, "a broker.api.Secret under each name in `fields`")
-        if not isinstance(answer.whole, Secret | None):
-            raise self._wrong("read", answer.whole, "a broker.api.Secret or None as `whole`")
-        if not isinstance(answer.version, str | None):
-            raise self._wrong("read", answer.version, "a str or None as `version`")
-        return answer
+        return self._checked("read", self._called("read", call))
+
+    def documents(
+        self, call: Callable[[], object], paths: Collection[str]
+    ) -> dict[str, SecretDocument | SecretBackendError]:
+        """What `read_many` returns for these paths. Raises SecretBackendError only."""
+        answer = self._called("read_many", call)
+        if not isinstance(answer, Mapping):
+            raise self._wrong("read_many", answer, "a mapping of paths to outcomes")
+        outcomes: list[tuple[object, object]] = list(answer.items())
+        found: dict[str, SecretDocument | SecretBackendError] = {}
+        for path, outcome in outcomes:
+            if not isinstance(path, str) or path not in paths:
+                raise self._bug("returned a path from read_many() that it was not asked for")
+            error = outcome if isinstance(outcome, SecretBackendError) else None
+            found[path] = error or self._checked("read_many", outcome)
+        return found
 
     def version(self, call: Callable[[], object]) -> str | None:
         """What `version` returns. Raises SecretBackendError only."""
         answer = self._called("version", call)
         if not isinstance(answer, str | None):
             raise self._wrong("version", answer, "a str or None")
+        return answer
+
+    def _checked(self, method: str, answer: object) -> SecretDocument:
+        if not isinstance(answer, SecretDocument):
+            raise self._wrong(method, answer, "a broker.api.SecretDocument")
+        if not isinstance(answer.fields, Mapping):
+            raise self._wrong(method, answer.fields, "a mapping of names to broker.api.Secret as `fields`")
+        fields: list[tuple[object, object]] = list(answer.fields.items())
+        for name, value in fields:
+            if not isinstance(name, str) or not isinstance(value, Secret):
+                raise self._wrong(method, value, "a broker.api.Secret under each name in `fields`")
+        if not isinstance(answer.whole, Secret | None):
+            raise self._wrong(method, answer.whole, "a broker.api.Secret or None as `whole`")
+        if not isinstance(answer.version, str | None):
+            raise self._wrong(method, answer.version, "a str or None as `version`")
         return answer
 
     def _called(self, method: str, call: Callable[[], T]) -> T:

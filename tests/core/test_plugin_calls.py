@@ -66,6 +66,22 @@ def test_read_that_returns_another_type_is_explained(answer: Any, words: str) ->
     assert message.endswith(": report it to its author")
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (["S3CR3T-1"], "returned list from read_many(), which promises a mapping of paths to outcomes"),
+        ({"a": "S3CR3T-1"}, "returned str from read_many(), which promises a broker.api.SecretDocument"),
+        ({"S3CR3T-1": GOOD}, "returned a path from read_many() that it was not asked for"),
+        ({"a": document(fields={"x": "S3CR3T-1"})}, "a broker.api.Secret under each name in `fields`"),
+    ],
+)
+def test_batch_that_returns_another_shape_is_explained(answer: Any, words: str) -> None:
+    """As for one document; an outcome may be an error."""
+    assert words in said(lambda: CALLS.documents(lambda: answer, ("a", "b")), SecretBackendUnavailable)
+    outcomes = {"a": GOOD, "b": SecretNotFound("b")}
+    assert outcomes == CALLS.documents(lambda: outcomes, ("a", "b"))
+
+
 def test_version_that_returns_another_type_is_explained() -> None:
     """A number is not compared with text."""
     message = said(lambda: CALLS.version(lambda: 7), SecretBackendUnavailable)

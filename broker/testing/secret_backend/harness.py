@@ -16,11 +16,12 @@ from broker.api import PluginContext, SecretBackend, SecretBackendPlugin
 from broker.testing.abilities import AskedByAbility
 from broker.testing.observer import RecordingObserver
 
-Ability = Literal["versions", "whole", "deny", "spoil", "count", "network", "http", "retry_after"]
+Ability = Literal["versions", "whole", "deny", "spoil", "count", "network", "http", "retry_after", "batch"]
 """What the store under test can show.
 
 versions: each `put` has a version of its own. whole, deny, spoil, count: `put_whole`, `deny`, `spoil`, `reads`.
 network: `moved_to`. http: the store speaks HTTP/1.1. retry_after: and its Retry-After is told.
+batch: added where the plug-in declares it.
 """
 
 CANARY = "S3CR3T-contract"
@@ -78,6 +79,11 @@ class SecretBackendHarness(AskedByAbility):
     def moved_to(self, port: int) -> Mapping[str, Any]:
         """The table again, with the store on this port of 127.0.0.1, over plain http."""
         raise NotImplementedError
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if hasattr(cls, "plugin") and "batch" in cls.plugin.capabilities:
+            cls.abilities = cls.abilities | {"batch"}
+        super().__init_subclass__(**kwargs)
 
     def make_backend(self, options: Mapping[str, Any] | None = None) -> SecretBackend:
         """A backend as the broker would make it."""

@@ -6,10 +6,12 @@ Owns: values to the byte, versions, the class of each refusal, threads, closing.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import pytest
 
 from broker.api import (
+    BatchSecretBackend,
     Secret,
     SecretAccessDenied,
     SecretBackendError,
@@ -119,6 +121,21 @@ class ReadingPromises(SecretBackendHarness):
         if "cheap_version_check" in self.plugin.capabilities:
             backend.version(path, timeout_seconds=PATIENCE_SECONDS)
         assert 0 == self.reads(path) - before
+
+    @needs("batch")
+    def test_batch_gives_each_path_what_a_read_gives(self) -> None:
+        """One may be left out, and is read by itself then; an error concerns its own path, and names it."""
+        paths = [self.stored({"client_secret": f"{CANARY}-{number}"}) for number in range(3)]
+        absent = "contract/not-there"
+        backend = cast("BatchSecretBackend", self.make_backend())
+        found = backend.read_many([*paths, absent], timeout_seconds=PATIENCE_SECONDS)
+        assert {*paths, absent} >= found.keys()
+        assert {
+            path: backend.read(path, timeout_seconds=PATIENCE_SECONDS) for path in paths if path in found
+        } == {path: outcome for path, outcome in found.items() if path != absent}
+        missing = found.get(absent, SecretNotFound(absent))
+        assert isinstance(missing, SecretNotFound)
+        assert absent in missing.message
 
     def test_sixteen_threads_read_the_same(self) -> None:
         """A backend is shared by all managed tokens."""

@@ -30,12 +30,18 @@ ROLE = "arn:aws:iam::123456789012:role/token-broker"
 VALUE = Reply(body={"Name": "odc", "VersionId": "v-1", "SecretString": '{"client_secret": "S3CR3T-value"}'})
 
 
-def backend(endpoint_url: str, **options: Any) -> SecretsManagerBackend:
-    """Answer a backend whose AWS is there."""
-    table = SecretsManagerOptions(
-        region=REGION, endpoint_url=endpoint_url, allow_insecure_loopback=True, **options
+def options(endpoint_url: str, **more: Any) -> SecretsManagerOptions:
+    """Answer the table of a backend whose AWS is there."""
+    return SecretsManagerOptions(
+        region=REGION, endpoint_url=endpoint_url, allow_insecure_loopback=True, **more
     )
-    return SecretsManagerBackend(table, PluginContext(name="aws", observer=RecordingObserver()))
+
+
+def backend(endpoint_url: str, **more: Any) -> SecretsManagerBackend:
+    """Answer a backend whose AWS is there."""
+    return SecretsManagerBackend(
+        options(endpoint_url, **more), PluginContext(name="aws", observer=RecordingObserver())
+    )
 
 
 def read(aws: SecretsManagerBackend) -> str:
@@ -43,10 +49,10 @@ def read(aws: SecretsManagerBackend) -> str:
     return aws.read("odc", timeout_seconds=PATIENCE_SECONDS).fields["client_secret"].reveal()
 
 
-def trouble(server: FaultServer, **options: Any) -> SecretBackendError:
+def trouble(server: FaultServer, **more: Any) -> SecretBackendError:
     """Answer what a read raises."""
     with pytest.raises(SecretBackendError) as caught:
-        read(backend(server.url, **options))
+        read(backend(server.url, **more))
     assert_silent(caught.value)
     return caught.value
 

@@ -73,7 +73,7 @@ def test_old_role_serves_while_it_cannot_be_renewed(aws: Aws, aws_server: FaultS
         (
             sts_refused("AccessDenied"),
             SecretAccessDenied,
-            f"denied: we may not assume {ROLE}: are we allowed",
+            f"role_denied: we may not assume {ROLE}: are we allowed",
         ),
         (sts_refused("ExpiredToken"), SecretBackendUnavailable, "login_refused: are they expired"),
         (sts_refused("InvalidClientTokenId"), SecretBackendUnavailable, "login_refused: right account"),

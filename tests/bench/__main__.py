@@ -10,7 +10,7 @@ import json
 from itertools import chain
 from pathlib import Path
 
-from tests.bench import daemon_memory, daemon_start, get_time, socket_crowd, socket_reads
+from tests.bench import daemon_memory, daemon_start, get_time, publication, socket_crowd, socket_reads
 from tests.bench.figures import documents, head, line
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,7 @@ def main() -> None:
         get_time.measure(rounds=rounds * 4),
         daemon_start.measure(rounds=rounds * 2),
         daemon_memory.measure(tokens=tokens),
+        publication.measure(rounds=rounds),
     ):
         print(line(figure), flush=True)
         found.append(figure)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import parse_qsl
 
 import trustme
 
@@ -26,6 +27,17 @@ CREDENTIAL_LIFE: Final = timedelta(minutes=5)
 """Of AWS credentials: so short that botocore asks for new ones whenever they are used."""
 
 _NAMESPACES: Final = {"name": "namespaces", "singularName": "", "namespaced": False, "kind": "Namespace"}
+
+_ASSUMED_ROLE: Final = """\
+<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials>
+<AccessKeyId>{AccessKeyId}</AccessKeyId>
+<SecretAccessKey>{SecretAccessKey}</SecretAccessKey>
+<SessionToken>{Token}</SessionToken>
+<Expiration>{Expiration}</Expiration>
+</Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +112,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(401, "text/plain", "this is not the current token\n")
 
+    def do_POST(self) -> None:
+        """AssumeRoleWithWebIdentity of AWS STS, which takes the token in a form."""
+        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        consumer = self.path.split("/")[1]
+        if cast("_Server", self.server).door.admits(consumer, f"Bearer {form.get('WebIdentityToken')}"):
+            self._send(200, "text/xml", _ASSUMED_ROLE.format(**_credentials()))
+        else:
+            self._send(401, "text/xml", "<ErrorResponse/>")
+
     def _send(self, status: int, content_type: str, text: str) -> None:
         body = text.encode()
         self.send_response(status)
@@ -123,12 +144,7 @@ def _answer(path: str) -> tuple[str, str]:
 def _document(path: str) -> dict[str, Any]:
     match path:
         case "/credentials":
-            return {
-                "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
-                "SecretAccessKey": "S3CR3T-credentials",
-                "Token": "S3CR3T-session",
-                "Expiration": (datetime.now(UTC) + CREDENTIAL_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            }
+            return _credentials()
         case "/api":
             return {"kind": "APIVersions", "versions": ["v1"]}
         case "/apis":
@@ -140,3 +156,13 @@ def _document(path: str) -> dict[str, Any]:
             return {"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": []}
         case _:
             return {"things": []}
+
+
+def _credentials() -> dict[str, str]:
+    """Of AWS."""
+    return {
+        "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
+        "SecretAccessKey": "S3CR3T-credentials",
+        "Token": "S3CR3T-session",
+        "Expiration": (datetime.now(UTC) + CREDENTIAL_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }

@@ -22,10 +22,11 @@ from tests.consumers.page import recipe
 from tests.consumers.programs import Complaints
 from tests.consumers.stage import Stage
 from tests.daemon.running import Daemon, local_tables, store
+from tests.scale import scaled
 from tests.waiting import eventually
 
-ROTATIONS: Final = 20
-TOKEN_LIFE_SECONDS: Final = 20
+ROTATIONS: Final = scaled(short=20, whole=200)
+TOKEN_LIFE_SECONDS: Final = 15
 START_SECONDS: Final = 60.0
 SUCCESSION_SECONDS: Final = 10.0
 

@@ -11,7 +11,7 @@ import pytest
 from tests.consumers.consumers import CONSUMERS
 from tests.consumers.rotations import ROTATIONS, Row, rotated, table
 
-pytestmark = [pytest.mark.publishing]
+pytestmark = [pytest.mark.publishing, pytest.mark.soak]
 
 READING_AGAIN = [consumer.name for consumer in CONSUMERS if consumer.reads == "again"]
 READING_TOO_SELDOM = [consumer.name for consumer in CONSUMERS if consumer.reads == "too seldom"]
@@ -46,3 +46,4 @@ def test_consumer_that_reads_too_seldom_is_refused(name: str, rows: Mapping[str,
         pytest.skip(row.absent)
     assert row.account.outcomes["let in"] > 0
     assert row.account.outcomes["superseded"] > 0
+    assert row.account.outcomes["expired"] > 0

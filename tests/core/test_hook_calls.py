@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 
 from broker.core.hook_caller import CALL_SECONDS, HookCaller
 from broker.core.publisher import Publisher
@@ -13,26 +12,11 @@ from broker.events import HookRan, Published
 from broker.model import AccessToken, Moment, Publication, Revision, Secret
 from tests.core.test_publishing import MemorySink
 from tests.core.test_renewal import refused
-from tests.core.world import InlineRunner, Place, T, World
+from tests.core.world import InlineRunner, Place, SlowRunner, World
 from tests.virtual_time import run_virtually
 
 _running: set[asyncio.Task[None]] = set()
 """A loop keeps its tasks by weak references only."""
-
-
-class SlowRunner:
-    """Implements BlockingRunner: every call takes so long on the loop's clock, and then happens."""
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = seconds
-
-    async def run(self, call: Callable[[], T], *, deadline_seconds: float) -> T:
-        async with asyncio.timeout(deadline_seconds):
-            await asyncio.sleep(self.seconds)
-        return call()
-
-    def close(self) -> None:
-        return
 
 
 class Program:

@@ -9,8 +9,9 @@ from broker.core.publisher import Publisher
 from broker.errors import SinkError
 from broker.events import Published
 from broker.model import Publication
+from broker.ports import BlockingRunner
 from tests.core.test_renewal import refused
-from tests.core.world import InlineRunner, Place, World
+from tests.core.world import InlineRunner, Place, SlowRunner, World
 from tests.virtual_time import run_virtually
 
 
@@ -21,9 +22,11 @@ class MemorySink:
         self.content: str | None = None
         self.fault: SinkError | None = None
         self.calls = 0
+        self.given: list[int] = []
 
     def publish(self, publication: Publication) -> bool:
         self.calls += 1
+        self.given.append(publication.revision.number)
         if self.fault is not None:
             raise self.fault
         before, self.content = self.content, publication.revision.token.value.reveal()
@@ -36,7 +39,14 @@ class MemorySink:
         return
 
 
-def publish(world: World, place: Place, sink: MemorySink, *, withdraw_on_expiry: bool = False) -> Publisher:
+def publish(
+    world: World,
+    place: Place,
+    sink: MemorySink,
+    *,
+    withdraw_on_expiry: bool = False,
+    runner: BlockingRunner | None = None,
+) -> Publisher:
     """Start publishing the token of this place."""
     publisher = Publisher(
         token=place.token,
@@ -44,7 +54,7 @@ def publish(world: World, place: Place, sink: MemorySink, *, withdraw_on_expiry:
         sink_type="memory",
         target=f"memory-{id(sink)}",
         withdraw_on_expiry=withdraw_on_expiry,
-        runner=InlineRunner(),
+        runner=runner or InlineRunner(),
         naps=world.naps,
         observer=world.observer,
         rng=random.Random(1),
@@ -90,6 +100,84 @@ def test_two_sinks_do_not_wake_each_other_for_ever() -> None:
         await world.until(3600)
         assert len(world.observer.of(Published)) == 2
         assert all(70 <= sink.calls <= 90 for sink in sinks)
+
+    run_virtually(scenario)
+
+
+def test_a_slow_sink_gets_the_latest_token_and_delays_nobody() -> None:
+    """Each call takes 20 s while the token is renewed every 5 s: no queue of old ones, and the other sink has each."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        slow, quick = MemorySink(), MemorySink()
+        publish(world, place, slow, runner=SlowRunner(20.0))
+        publish(world, place, quick)
+        for number in range(1, 13):
+            await world.until(number * 5)
+            assert quick.content == f"token-{number}-S3CR3T"
+            place.renewer.request()
+        await world.until(120)
+        assert slow.given == [1, 4, 8, 12, 13]
+        assert slow.content == quick.content == "token-13-S3CR3T"
+        assert len(world.request_times) == 13
+
+    run_virtually(scenario)
+
+
+def test_a_sink_that_hangs_is_given_up_on_and_recovers_alone() -> None:
+    """Its first calls never come back in time; the token, its renewals and the other sink know nothing of it."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        hanging, quick = MemorySink(), MemorySink()
+        runner = SlowRunner(3600.0)
+        publish(world, place, hanging, runner=runner)
+        publish(world, place, quick)
+        await world.until(100)
+        record = place.token.record()
+        assert (record.state, record.condition) == ("fresh", "publish_failed")
+        assert "no answer within 30 s" in record.reason
+        assert (quick.content, hanging.content) == ("token-1-S3CR3T", None)
+        runner.seconds = 0.0
+        await world.until(170)
+        assert hanging.content == "token-1-S3CR3T"
+        assert place.token.record().condition == "ok"
+
+    run_virtually(scenario)
+
+
+def test_a_sink_that_cannot_be_made_is_made_later() -> None:
+    """A plug-in whose constructor fails costs its own publications, and nothing else."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        made: list[MemorySink] = []
+
+        def create() -> MemorySink:
+            made.append(MemorySink())
+            if len(made) < 3:
+                raise RuntimeError("S3CR3T-in-an-exception")
+            return made[-1]
+
+        publisher = Publisher(
+            token=place.token,
+            create=create,
+            sink_type="memory",
+            target="memory",
+            withdraw_on_expiry=False,
+            runner=InlineRunner(),
+            naps=world.naps,
+            observer=world.observer,
+            rng=random.Random(1),
+        )
+        place.tasks.append(asyncio.create_task(publisher.run()))
+        await world.until(1)
+        assert place.token.record().reason == "memory: unexpected RuntimeError in the plug-in"
+        await world.until(60)
+        assert made[-1].content == "token-1-S3CR3T"
 
     run_virtually(scenario)
 

@@ -49,6 +49,21 @@ class InlineRunner:
         return
 
 
+class SlowRunner:
+    """Implements BlockingRunner: every call takes so long on the loop's clock, and then happens."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+
+    async def run(self, call: Callable[[], T], *, deadline_seconds: float) -> T:
+        async with asyncio.timeout(deadline_seconds):
+            await asyncio.sleep(self.seconds)
+        return call()
+
+    def close(self) -> None:
+        return
+
+
 @dataclass
 class MemoryServer:
     """Implements HttpTransport: a token endpoint with one client and one secret."""

@@ -21,6 +21,7 @@ from broker.app.assembly import Assembly
 from broker.app.outside import real_outside
 from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.app.readiness import ReadyWatch
+from broker.app.runtime_directory import RuntimeDirectory
 from broker.app.supervision import supervise
 from broker.app.watchdog import Watchdog
 from broker.config.load import load
@@ -53,7 +54,9 @@ def run(config_path: Path) -> int:
     with ExitStack() as stack:
         logging = stack.enter_context(closing(logs.configure(config.log.level, config.log.format)))
         warnings = process.lock_directories(config.broker, stack)
-        daemon = Daemon(config_path, config, plugins=plugins, vocabulary=vocabulary, logging=logging)
+        daemon = Daemon(
+            config_path, config, plugins=plugins, vocabulary=vocabulary, logging=logging, locks=stack
+        )
         for warning in (*warnings, *map(str, unusable(config))):
             daemon.observe(LifeCycle(phase="warning", message=warning))
         # The loop is not closed: that waits for name look-ups that hang. The process ends right after this.
@@ -72,11 +75,13 @@ class Daemon:
         plugins: Plugins,
         vocabulary: PluginVocabulary,
         logging: logs.Logging,
+        locks: ExitStack,
     ) -> None:
         self._logging = logging
         self._config_path = config_path
         self._config = config
         self._vocabulary = vocabulary
+        self._runtime_directory = RuntimeDirectory(config.broker, locks, self.observe)
         self._clock = SystemClock()
         self._notifier = Notifier(os.environ)
         self._watchdog = Watchdog(self._notifier, watchdog_seconds(os.environ, pid=os.getpid()))
@@ -136,6 +141,9 @@ class Daemon:
             gc.freeze()
             tasks = [
                 group.create_task(supervise("readiness", self._become_ready)),
+                group.create_task(
+                    supervise("runtime directory", lambda: self._runtime_directory.keep(server))
+                ),
                 group.create_task(supervise("reload", lambda: self._reload_when(reload, server, group))),
             ]
             await stop.wait()

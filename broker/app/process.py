@@ -19,6 +19,7 @@ PR_SET_DUMPABLE = 4
 RUNTIME_MODE = 0o755
 """Programs of other users pass through it to their token files and the socket, which guard themselves."""
 STATE_MODE = 0o700
+LOCK = "lock"
 
 
 def harden() -> None:
@@ -47,12 +48,24 @@ def lock_directories(table: BrokerTable, stack: ExitStack) -> tuple[str, ...]:
     return ()
 
 
+def hold_again(table: BrokerTable, stack: ExitStack) -> bool:
+    """Make the runtime directory and the lock in it anew where they were deleted; whether that was so.
+
+    Raises as `lock_directories` does. The lock on the deleted file is kept, and means nothing any more.
+    """
+    runtime = Path(table.runtime_dir)
+    if (runtime / LOCK).exists():
+        return False
+    _lock(runtime, RUNTIME_MODE, "broker.runtime_dir", stack)
+    return True
+
+
 def _lock(directory: Path, mode: int, key: str, stack: ExitStack) -> None:
     try:
         if not directory.is_dir():
             directory.mkdir(parents=True, mode=0o755)
             directory.chmod(mode)
-        stack.enter_context(RuntimeLock(directory / "lock"))
+        stack.enter_context(RuntimeLock(directory / LOCK))
     except OSError as error:
         raise ConfigError(
             (

@@ -67,6 +67,13 @@ class Listener:
         listening.settimeout(0)
         self._loop.add_reader(listening.fileno(), self._accept)
 
+    def listen_to(self, listening: socket.socket) -> None:
+        """Take connections from another socket from now on; those that came by the old one stay."""
+        self._loop.remove_reader(self._listening.fileno())
+        self._listening = listening
+        listening.settimeout(0)
+        self._loop.add_reader(listening.fileno(), self._accept)
+
     def stop_accepting(self) -> None:
         """Take no more connections; idempotent. The socket stays open: it may belong to systemd."""
         if self._stopped:

@@ -40,10 +40,18 @@ class SocketFile:
         self._path = path
         self._identity = _identity(path)
 
+    @property
+    def is_named(self) -> bool:
+        """Whether clients still find it under its name."""
+        try:
+            return _identity(self._path) == self._identity
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Stop listening; remove the name unless it has become somebody else's."""
-        with suppress(OSError):
-            if _identity(self._path) == self._identity:
+        if self.is_named:
+            with suppress(OSError):
                 self._path.unlink()
         self.listening.close()
 

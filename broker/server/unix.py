@@ -96,6 +96,16 @@ class UnixServer:
             sweep_seconds=self._limits.sweep_seconds,
         )
 
+    def restore_name(self) -> bool:
+        """Listen under our name again where somebody removed it; whether that was so. Raises as `start` does."""
+        if self._file is None or self._listener is None or self._file.is_named:
+            return False
+        nameless = self._file
+        self._file = bind(self._path, mode=self._mode, gid=self._gid, key="socket.path")
+        self._listener.listen_to(self._file.listening)
+        nameless.close()
+        return True
+
     async def stop(self) -> None:
         """Refuse new clients, end the present ones, remove our name from the file system; idempotent."""
         if self._listener is None:

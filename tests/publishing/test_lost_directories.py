@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
+from tests.daemon.running import run_verb
 from tests.publishing.daemons import daemon_of, mints
 from tests.publishing.places import mount, tmpfs
 from tests.waiting import eventually
@@ -23,7 +24,7 @@ REPAIRED_SECONDS = 60.0
 
 
 def test_what_was_deleted_is_there_again_within_a_minute(tmp_path: Path, server: Server) -> None:
-    """F-36, R-121: rm -rf of the runtime directory, a tmpfs mounted anew, a mode changed; without a new mint."""
+    """F-36, R-121: rm -rf of the runtime directory with socket and lock, a tmpfs mounted anew, a mode changed."""
     with ExitStack() as stack:
         place = stack.enter_context(tmpfs(tmp_path / "memory", "size=1m"))
         files = {"memory": place / "token", "opened": tmp_path / "opened" / "token"}
@@ -50,6 +51,8 @@ def test_what_was_deleted_is_there_again_within_a_minute(tmp_path: Path, server:
         assert 0o755 == deploy.parent.stat().st_mode & 0o777
         assert inode == files["opened"].stat().st_ino
         assert [1, 1, 1] == [mints(server, name) for name in everything]
+        assert 200 == daemon.ask("/v1/tokens/deploy")[0]
+        assert 73 == run_verb("run", "--config", daemon.config).returncode
 
 
 def test_what_is_no_file_is_refused_and_a_foreign_file_replaced(tmp_path: Path, server: Server) -> None:

@@ -46,7 +46,7 @@ class LoginPause:
             raise self._again(failure)
         if failure.code not in OURS | ANSWERED and self._trusts_looks:
             self._looks += 1
-            self._next_look_at = now + min(2.0**self._looks, LONGEST_WITHOUT_A_LOGIN_SECONDS)
+            self._next_look_at = now + min(_doubled(self._looks), LONGEST_WITHOUT_A_LOGIN_SECONDS)
             try:
                 self._early = self._trusts_looks = is_back()
             except SecretBackendUnavailable as error:
@@ -62,7 +62,7 @@ class LoginPause:
         if self._early:  # it looked as if it would work
             self._trusts_looks = False
         longest = LONGEST_WITHOUT_A_LOGIN_SECONDS if failure.code in OURS else LONGEST_SECONDS
-        pause = max(min(2.0**self._failures, longest), failure.retry_after_seconds or 0.0)
+        pause = max(min(_doubled(self._failures), longest), failure.retry_after_seconds or 0.0)
         self._failures += 1
         self._failure, self._identity = failure, identity
         self._next_login_at = now + pause
@@ -70,3 +70,8 @@ class LoginPause:
 
     def _again(self, failure: SecretBackendUnavailable) -> SecretBackendUnavailable:
         return SecretBackendUnavailable(failure.message, code=failure.code)
+
+
+def _doubled(times: int) -> float:
+    """Bounded, since a float is: a file may be missing for weeks."""
+    return 2.0 ** min(times, 16)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from broker.api import SecretBackendUnavailable
-from tests.backends_vault.broker_side import BrokerSide
+from tests.backends_vault.broker_side import BrokerSide, put_file
 from tests.backends_vault.signature_judge import SignatureJudge, example_of_the_specification
 from tests.contract.fault_server import FaultServer, Reply, running_fault_server
 
@@ -228,3 +228,14 @@ def test_only_credentials_come_from_the_environment_and_botocore_only_for_this_m
         assert ("['client_secret']\n['botocore']\n", []) == (printed, poison.ledger)
     assert ["accepted"] == right.verdicts
     assert "S3CR3T-" not in logged
+
+
+def test_other_logins_load_nothing_of_aws(tmp_path: Path) -> None:
+    """The import budget of a daemon with Vault alone, after a read and not only at the start."""
+    jwt = put_file(tmp_path / "jwt", "S3CR3T-jwt")
+    granted = {"client_token": "S3CR3T-t", "lease_duration": 60, "renewable": True}
+    secret = {"data": {"client_secret": "S3CR3T-value"}, "metadata": {"version": 1}}
+    with running_fault_server(lambda _: Reply(body={"auth": granted, "data": secret})) as server:
+        auth = {"method": "jwt", "role": "deploy", "jwt_file": jwt}
+        printed, logged = program({"url": server.url, "allow_insecure_loopback": True, "auth": auth})
+    assert ("['client_secret']\n[]\n", False) == (printed, "S3CR3T-" in logged)

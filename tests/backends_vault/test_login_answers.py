@@ -112,6 +112,20 @@ def test_pause_that_the_server_asks_for_is_kept(tmp_path: Path) -> None:
         assert "S3CR3T-after" == broker.read("odc")
 
 
+def test_failures_of_weeks_are_counted_without_an_end(tmp_path: Path) -> None:
+    """A pause that doubles each time would leave the range of a float after a thousand of them."""
+    with running_fault_server(lambda _: Reply(500)) as server:
+        broker = broker_of(server, "jwt", tmp_path)
+        (tmp_path / "credential").unlink()
+        for _ in range(1100):
+            failure(broker)
+            broker.ahead_seconds += 10
+        put_file(tmp_path / "credential", CREDENTIAL)
+        for _ in range(1100):
+            failure(broker)
+            broker.ahead_seconds += 10
+
+
 def test_server_that_only_looks_well_is_not_asked_more_often(tmp_path: Path) -> None:
     """A proxy that answers for a server behind it which is gone: at most twenty logins an hour all the same."""
 

@@ -15,7 +15,8 @@ import pytest
 from backends.aws_secrets_manager.credentials import chain
 from backends.aws_secrets_manager.options import SecretsManagerOptions
 from backends.aws_secrets_manager.session import AwsSession
-from tests.contract.aws.imitation import ROLE, Aws, running_aws
+from tests.contract.aws.imitation import ROLE
+from tests.contract.aws.store import Store
 from tests.contract.fault_server import FaultServer, Reply, Script, running_fault_server
 from tests.servers.moto import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY
 
@@ -51,6 +52,9 @@ options = SecretsManagerOptions(
 backend = create(options, PluginContext(name="aws", observer=print))
 try:
     print(sorted(backend.read("odc", timeout_seconds=5).fields))
+    if role_arn:
+        print(sorted(backend.read_many(["a", "b"], timeout_seconds=5)))
+        print(backend.version("odc", timeout_seconds=5))
     client = backend._session.client(5)
     print(client.meta.endpoint_url, client.meta.region_name)
 except SecretBackendError as error:
@@ -141,12 +145,13 @@ def test_no_credentials_are_said_to_be_missing(server: FaultServer, tmp_path: Pa
 
 
 def test_role_is_assumed_whatever_the_environment_says(tmp_path: Path) -> None:
-    """STS is asked in our region, once; no secret is logged, with the root logger at DEBUG (F-55)."""
-    aws = Aws()
-    with running_aws(aws) as server, running_fault_server(always(VALUE)) as poison:
+    """STS is asked in our region, once; no read, batch or role is logged, with the root logger at DEBUG (F-55)."""
+    store = Store()
+    store.secrets = dict.fromkeys(("odc", "a", "b"), '{"client_secret": "S3CR3T-stored"}')
+    with running_fault_server(store) as server, running_fault_server(always(VALUE)) as poison:
         printed, logged = poisoned_read(tmp_path / "home", poison, server.url, ROLE, **KEYS)
-        assert ([], 1, ["ROLE1"]) == (poison.ledger, len(aws.roles), aws.readers)
-    assert "['client_secret']" in printed
+        assert ([], 1, ["ROLE1"] * 3) == (poison.ledger, len(store.aws.roles), store.aws.readers)
+    assert "['client_secret']\n['a', 'b']\nv-" in printed
     assert "S3CR3T-" not in printed + logged
     assert "/eu-west-1/sts/aws4_request" in server.ledger[0].headers["authorization"]
 

@@ -133,7 +133,7 @@ class Daemon:
         )
         await ops.start()
         await server.start()
-        self.observe(LifeCycle(phase="listening", message=self._config.socket.path))
+        self.observe(LifeCycle(phase="listening", message=server.address))
         async with asyncio.TaskGroup() as group:
             await self._assembly.apply(self._config, group)
             # What start-up made stays for good: the collector need not look at it again.
@@ -158,6 +158,8 @@ class Daemon:
                     await ops.stop()
             except TimeoutError:
                 self.observe(LifeCycle(phase="warning", message="not everything stopped in time"))
+                for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                    task.cancel()  # the group waits for its tasks, and the process for the group
 
     def _socket_server(self) -> UnixServer:
         table = self._config.socket

@@ -32,6 +32,7 @@ class Connection(asyncio.Protocol):
         "_buffer",
         "_clock",
         "_eof",
+        "_finishing",
         "_framing",
         "_loop",
         "_lost",
@@ -42,6 +43,7 @@ class Connection(asyncio.Protocol):
         "_stream",
         "_transport",
         "_turn",
+        "_used",
         "active",
         "descriptor",
         "made",
@@ -71,6 +73,8 @@ class Connection(asyncio.Protocol):
         self._blocked = False
         self._reading = True
         self._eof = False
+        self._finishing = False
+        self._used = False
 
     # What a subclass says
 
@@ -151,15 +155,17 @@ class Connection(asyncio.Protocol):
         """Abort the connection if the peer has used up our patience; `now` is the loop's time."""
         if self.active:
             self.active = False
+            self._used = True
             self._since = now
         if now - self._since > self._patience.seconds(self._phase):
             self.abort()
 
-    def close(self) -> None:
-        """Send what was answered, answer nothing more."""
-        if self._answering is not None:
-            self._answering.cancel()
-        if self.made:
+    def finish(self) -> None:
+        """Answer what is under way, or the first request of who has just come, and then close."""
+        self._finishing = True
+        self.open = False
+        between = self._phase in ("idle", "streaming") and (self._used or self.active)
+        if self.made and (between or self._stream is not None):
             self._close()
 
     def abort(self) -> None:
@@ -190,6 +196,7 @@ class Connection(asyncio.Protocol):
             out.append(content)
             size += len(content)
             answered += 1
+            self._used = True
             self.served(response, seconds=self._clock.now().boot - started.boot)
             if response.stream is not None:
                 self._stream = response.stream
@@ -238,6 +245,7 @@ class Connection(asyncio.Protocol):
         now = self._clock.now()
         content, last = self._render(request, response, now.wall)
         self._answering = None
+        self._used = True
         if last:
             self._phase = "closing"
         self._transport.write(content)
@@ -249,7 +257,8 @@ class Connection(asyncio.Protocol):
 
     def _render(self, request: Request | None, response: Response, wall: float) -> tuple[bytes, bool]:
         """The bytes, and whether they are the last here. `request` is None if it was refused."""
-        keep_alive = request is not None and request.keep_alive and response.stream is None
+        lasting = request is not None and request.keep_alive and response.stream is None
+        keep_alive = lasting and not self._finishing
         with_body = request is None or request.method != "HEAD"
         return response.render(wall=wall, keep_alive=keep_alive, with_body=with_body), not keep_alive
 
@@ -280,7 +289,7 @@ class Connection(asyncio.Protocol):
         if progress or phase != self._phase:
             self._since = self._loop.time()
         self._phase = phase
-        self.open = phase == "idle"
+        self.open = phase == "idle" and not self._finishing
 
     def _close(self) -> None:
         self.open = False

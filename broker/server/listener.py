@@ -84,12 +84,11 @@ class Listener:
         self._loop.remove_reader(self._listening.fileno())
 
     async def stop(self, *, grace_seconds: float) -> None:
-        """Let written answers reach their readers for so long, then abort."""
+        """Let who was accepted ask, and read the answer, for so long; then abort (R-149)."""
         self.stop_accepting()
-        for task in tuple(self._opening):
-            task.cancel()
+        await asyncio.gather(*self._opening)  # over in a turn of the loop, in which what was sent is read too
         for connection in tuple(self.connections):
-            connection.close()
+            connection.finish()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 await self._drain()

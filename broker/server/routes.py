@@ -6,11 +6,12 @@ connections, bytes on the wire, how a token is minted.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections import Counter
-from collections.abc import Awaitable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -64,6 +65,8 @@ class Routes:
         self._traffic = traffic
         self._own_uid = own_uid
         self._waiters: Counter[str] = Counter()
+        self._waits: set[asyncio.Timeout] = set()
+        self._hurried = False
 
     def allows(self, peer: Peer, name: str) -> bool:
         """Whether this peer may read this token; an unknown name is never allowed."""
@@ -115,10 +118,16 @@ class Routes:
             return Response(status=200, body=openapi.document(), content_type="application/json", route=route)
         return records(self._reader, self._readable(peer), route=route)
 
+    def hurry(self) -> None:
+        """Have all waits end now, as if their time was over, and all that follow: the server stops."""
+        self._hurried = True
+        for wait in self._waits:
+            wait.reschedule(0.0)
+
     async def usable(self, name: str, want: Want) -> None:
         """Wait until the token can be had or the time is over; KeyError if it leaves the configuration."""
         patient = self._waiters[name] < MOST_WAITERS
-        with self._waiting(name):
+        async with self._waiting(name):
             await self._reader.wait_usable(
                 name,
                 min_valid_seconds=want.min_valid,
@@ -165,8 +174,9 @@ class Routes:
         return _accepted(self._reader.record(name), outcome, route="renew")
 
     async def _renew_and_wait(self, name: str, wait: float, outcome: str, revision: int) -> Response:
+        done = False
         try:
-            with self._waiting(name):
+            async with self._waiting(name):
                 done = await self._reader.wait_revision(
                     name, after=revision, timeout_seconds=min(wait, LONGEST_WAIT_SECONDS)
                 )
@@ -188,12 +198,17 @@ class Routes:
             return _accepted(record, outcome, route="reject")
         return json_response({"outcome": outcome}, route="reject")
 
-    @contextmanager
-    def _waiting(self, name: str) -> Iterator[None]:
+    @asynccontextmanager
+    async def _waiting(self, name: str) -> AsyncIterator[None]:
         self._waiters[name] += 1
+        wait = asyncio.timeout(0.0 if self._hurried else None)
+        self._waits.add(wait)
         try:
-            yield
+            with suppress(TimeoutError):
+                async with wait:
+                    yield
         finally:
+            self._waits.discard(wait)
             self._waiters[name] -= 1
 
 

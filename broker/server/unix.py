@@ -96,6 +96,11 @@ class UnixServer:
             sweep_seconds=self._limits.sweep_seconds,
         )
 
+    @property
+    def address(self) -> str:
+        """Where it listens: the configured path, or that of the socket that was handed over."""
+        return str(self._path) if self._inherited is None else str(self._inherited.getsockname())
+
     def restore_name(self) -> bool:
         """Listen under our name again where somebody removed it; whether that was so. Raises as `start` does."""
         if self._file is None or self._listener is None or self._file.is_named:
@@ -107,13 +112,14 @@ class UnixServer:
         return True
 
     async def stop(self) -> None:
-        """Refuse new clients, end the present ones, remove our name from the file system; idempotent."""
+        """Refuse new clients, answer the present ones, remove our name from the file system; idempotent."""
         if self._listener is None:
             return
         self._listener.stop_accepting()
         if self._file is not None:
             self._file.close()
         self._desk.close()
+        self._routes.hurry()
         await self._listener.stop(grace_seconds=self._limits.stop_seconds)
         self._listener = None
         self.flush()

@@ -114,7 +114,7 @@ async def _connection(data: bytes, cuts: tuple[int, ...]) -> list[int]:
     await asyncio.sleep(0)
     if not transport.closed:
         connection.eof_received()
-    connection.close()
+    connection.finish()
     connection.connection_lost(None)
     return _judged(data, transport.sent)
 

@@ -18,7 +18,7 @@ from broker.server.descriptors import RESERVED
 from broker.server.patience import Patience
 from broker.server.unix import SocketLimits
 from tests.server.conftest import Serve, Served
-from tests.server.running import ANOTHER_UID, Client, as_stranger, needs_root, request
+from tests.server.running import ANOTHER_UID, as_stranger, needs_root, request
 from tests.waiting import eventually
 
 GET = request("/v1/tokens/deploy")
@@ -257,17 +257,3 @@ def connections(served: Served) -> set[object]:
     listener = served.server._listener
     assert listener is not None
     return set(listener.connections)
-
-
-def test_stop_ends_everything(serve: Serve) -> None:
-    """Idle, half-read and waiting connections end when the server stops, and the name is gone."""
-    served = serve()
-    with served.client() as idle, served.client() as half, served.client() as waiting:
-        half.send(GET[:10])
-        waiting.send(request("/v1/tokens/other?wait=30s"))
-        eventually(lambda: served.reader.waiting, what="a caller waits")
-        served.loop.run(served.server.stop())
-        assert [b""] * 3 == [client.rest() for client in (idle, half, waiting)]
-    assert not served.path.exists()
-    with pytest.raises(FileNotFoundError):
-        Client(served.path)

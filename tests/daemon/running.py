@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,7 +61,13 @@ class Daemon:
     """`token-broker run` on a configuration in `directory`. `tables` is TOML after the common part."""
 
     def __init__(
-        self, directory: Path, tables: str, *, broker: str = "", extra: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        tables: str,
+        *,
+        broker: str = "",
+        extra: Mapping[str, str] | None = None,
+        command: Sequence[str | Path] = COMMAND,
     ) -> None:
         self.directory = directory
         self.ops_port = free_port()
@@ -70,6 +76,7 @@ class Daemon:
         self.socket = directory / "run" / "token-broker.sock"
         self.log = canary.watch(directory / "daemon.log")
         self.extra = dict(extra or {})
+        self.command = command
         self.process: subprocess.Popen[bytes] | None = None
         self.write(tables)
 
@@ -96,7 +103,7 @@ level = "debug"
         """Start the process; does not wait for anything."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "run", "--config", str(self.config)],
+                [*self.command, "run", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -12,16 +12,16 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from broker.api import PluginContext, SecretBackend, SecretBackendPlugin
+from broker.api import Capability, PluginContext, SecretBackend, SecretBackendPlugin
 from broker.testing.abilities import AskedByAbility
 from broker.testing.observer import RecordingObserver
 
-Ability = Literal["versions", "whole", "deny", "spoil", "count", "network", "http", "retry_after", "batch"]
+Ability = Literal["versions", "whole", "deny", "spoil", "count", "network", "http", "retry_after"]
 """What the store under test can show.
 
 versions: each `put` has a version of its own. whole, deny, spoil, count: `put_whole`, `deny`, `spoil`, `reads`.
 network: `moved_to`. http: the store speaks HTTP/1.1. retry_after: and its Retry-After is told.
-batch: added where the plug-in declares it.
+What the plug-in declares is added, but for versions.
 """
 
 CANARY = "S3CR3T-contract"
@@ -50,7 +50,7 @@ class SecretBackendHarness(AskedByAbility):
     """Where the entry point leads."""
     heavy_modules: ClassVar[tuple[str, ...]] = ()
     """What may be loaded only by a backend in use."""
-    abilities: ClassVar[frozenset[Ability]] = frozenset()
+    abilities: ClassVar[frozenset[Ability | Capability]] = frozenset()
 
     def options(self) -> Mapping[str, Any]:
         """The configuration table, without `type`, of a backend that may read all that `put` stores."""
@@ -81,8 +81,9 @@ class SecretBackendHarness(AskedByAbility):
         raise NotImplementedError
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        if hasattr(cls, "plugin") and "batch" in cls.plugin.capabilities:
-            cls.abilities = cls.abilities | {"batch"}
+        if hasattr(cls, "plugin"):
+            # Whether a store keeps versions may be a matter of configuration, hence the author's to say.
+            cls.abilities = cls.abilities | (cls.plugin.capabilities - {"versions"})
         super().__init_subclass__(**kwargs)
 
     def make_backend(self, options: Mapping[str, Any] | None = None) -> SecretBackend:

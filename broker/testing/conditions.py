@@ -9,7 +9,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
@@ -43,6 +43,19 @@ def silent_port() -> Iterator[int]:
     """A port of 127.0.0.1 that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
+
+
+@contextmanager
+def listening_port() -> Iterator[tuple[int, list[str]]]:
+    """A port of 127.0.0.1, and who has connected to it by the end."""
+    connections: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1], connections
+        listening.settimeout(0.0)
+        with suppress(BlockingIOError):
+            connection, peer = listening.accept()
+            connection.close()
+            connections.append(str(peer))
 
 
 @contextmanager

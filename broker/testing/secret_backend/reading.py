@@ -137,7 +137,8 @@ class ReadingPromises(SecretBackendHarness):
 
     def test_sixteen_threads_read_the_same(self) -> None:
         """A backend is shared by all managed tokens."""
-        path = self.stored(DIFFICULT_VALUES)
+        expected = {"client_id": "contract", "client_secret": CANARY}
+        path = self.stored(expected)
         backend = self.make_backend()
 
         def read(_: int) -> dict[str, str]:
@@ -145,7 +146,7 @@ class ReadingPromises(SecretBackendHarness):
             return {name: secret.reveal() for name, secret in fields.items()}
 
         with ThreadPoolExecutor(16) as threads:
-            assert [DIFFICULT_VALUES] * 32 == list(threads.map(read, range(32)))
+            assert [expected] * 32 == list(threads.map(read, range(32)))
 
     def test_close_may_be_repeated(self) -> None:
         """Before and after use."""

@@ -1,0 +1,1 @@
+"""Proof that the contract of secret backends can fail."""

@@ -1,6 +1,6 @@
 """A Unix server of one token as a program, so that it can be run in other namespaces.
 
-usage: serving.py SOCKET ALLOWED_UID...
+usage: serving.py SOCKET ALLOWED...   (user ids, and names of units)
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
@@ -18,8 +19,16 @@ from broker.server.unix import UnixServer
 from tests.server.fakes import FakeReader, Observed
 
 
-async def serve(path: Path, allowed: frozenset[int]) -> None:
-    """Serve `deploy` to these users until SIGTERM."""
+def rule(allowed: Sequence[str]) -> AccessRule:
+    """Who may read."""
+    return AccessRule(
+        uids=frozenset(int(one) for one in allowed if one.isdigit()),
+        units=frozenset(one for one in allowed if not one.isdigit()),
+    )
+
+
+async def serve(path: Path, allowed: AccessRule) -> None:
+    """Serve `deploy` until SIGTERM."""
     clock = SystemClock()
     reader = FakeReader(clock, "deploy")
     reader.mint("deploy", expires_in=86_400)
@@ -28,7 +37,7 @@ async def serve(path: Path, allowed: frozenset[int]) -> None:
         mode=0o666,
         gid=None,
         reader=reader,
-        rules={"deploy": AccessRule(uids=allowed)},
+        rules={"deploy": allowed},
         observer=Observed(),
         clock=clock,
     )
@@ -40,4 +49,4 @@ async def serve(path: Path, allowed: frozenset[int]) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(Path(sys.argv[1]), frozenset(map(int, sys.argv[2:]))))
+    uvloop.run(serve(Path(sys.argv[1]), rule(sys.argv[2:])))

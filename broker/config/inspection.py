@@ -23,7 +23,7 @@ from broker.errors import Fault
 
 
 class Directories(Protocol):
-    """What the file sink makes of an existing directory."""
+    """What the file sink makes of a directory, or of the way to one that is not there yet."""
 
     def refusal(self, directory: str) -> str | None:
         """Why no token is published there, with path, owner and mode; None if tokens are."""
@@ -70,7 +70,7 @@ def inspect(config: Config, *, directories: Directories, key_files: KeyFiles) ->
         seen.add(directory)
         there = _nearest(directory)
         message = _unwritable(directory, there)
-        if message is None and publishes and there == directory:
+        if message is None and publishes:
             message = directories.refusal(directory)
         if message is not None:
             faults.add(path, message)

@@ -105,6 +105,15 @@ def test_a_directory_that_others_may_write_is_a_line_of_check(config: Path) -> N
     assert "is writable by others" in run.stderr
 
 
+def test_a_symbolic_link_on_the_way_to_a_directory_is_a_line_of_check(config: Path) -> None:
+    """F-34: the file sink would refuse it, also before the directory behind it is made."""
+    (config.parent / "real").mkdir()
+    (config.parent / "run").symlink_to("real")
+    run = token_broker("check", "--config", str(config))
+    assert 78 == run.returncode
+    assert f"{config.parent}/run is a symbolic link to real" in run.stderr
+
+
 def test_a_default_directory_of_another_user_is_only_a_note() -> None:
     """The configuration of a system service is checked by its author, who may not write below /run."""
     found = tuple(

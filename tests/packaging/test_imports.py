@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +26,12 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.St
     status = main({arguments!r})
 assert status == 75, status
 """
+
+KEYS = {
+    "PATH": os.defpath,
+    "AWS_ACCESS_KEY_ID": "ENVIRONMENT",
+    "AWS_SECRET_ACCESS_KEY": "S3CR3T-environment",
+}
 
 
 def loaded(action: str) -> set[str]:
@@ -72,13 +80,68 @@ def test_daemon_loads_no_backend_library() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "foreign"),
+    ("backend", "own", "foreign"),
     [
-        pytest.param("vault", {"boto3", "botocore"}, id="vault"),
-        pytest.param("aws_secrets_manager", {"hvac"}, id="aws"),
-        pytest.param("file", {"hvac", "boto3", "botocore", "requests"}, id="file"),
+        pytest.param(
+            'type = "vault"\nurl = "http://127.0.0.1:1"\nallow_insecure_loopback = true\n'
+            'auth = { method = "token_file", path = "token" }',
+            {"hvac", "requests"},
+            {"boto3", "botocore", "s3transfer"},
+            id="vault",
+        ),
+        pytest.param(
+            'type = "aws-secrets-manager"\nregion = "eu-west-1"\n'
+            'endpoint_url = "http://127.0.0.1:1"\nallow_insecure_loopback = true',
+            {"boto3", "botocore"},
+            {"hvac", "requests"},
+            id="aws",
+        ),
+        pytest.param(
+            'type = "file"\ndirectory = "secrets"',
+            set(),
+            {"hvac", "boto3", "botocore", "requests", "urllib3"},
+            id="file",
+        ),
     ],
 )
-def test_backend_loads_no_other_backends_library(backend: str, foreign: set[str]) -> None:
-    """Who reads secrets from one place pays for one library."""
-    assert set() == strangers(loaded(f"import backends.{backend}")) & foreign
+def test_daemon_loads_the_library_of_its_backend_only(
+    tmp_path: Path, backend: str, own: set[str], foreign: set[str]
+) -> None:
+    """Who reads secrets from one place pays for one library: a whole run, with a store that does not answer."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "token").write_text("S3CR3T-vault-token")
+    (tmp_path / "config.toml").write_text(
+        f"""
+[broker]
+runtime_dir = "{tmp_path}/run"
+state_dir = "{tmp_path}/state"
+startup_deadline = "1s"
+[secret_backends.corp]
+{backend}
+[authorization_servers.odc]
+token_endpoint = "http://127.0.0.1:1/token"
+allow_insecure_loopback = true
+[tokens.deploy]
+authorization_server = "odc"
+client_id = "deploy"
+client_secret = {{ backend = "corp", path = "odc/deploy", field = "client_secret" }}
+[[tokens.deploy.files]]
+path = "tokens/deploy"
+"""
+    )
+    finished = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "broker", "once", "--config", tmp_path / "config.toml"],
+        env=KEYS,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert 75 == finished.returncode, finished.stderr
+    modules = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in finished.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert "broker" in modules
+    assert (own, set()) == (own & modules, foreign & modules)

@@ -1,4 +1,4 @@
-"""What the daemon keeps in memory: idle with the vault backend, and for each managed token.
+"""What the daemon keeps in memory: idle with each backend, and for each managed token.
 
 Owns: the runs and the figures. Without OpenBao its figures are left out.
 
@@ -7,6 +7,7 @@ usage: python -m tests.bench.daemon_memory [TOKENS ...]
 
 from __future__ import annotations
 
+import json
 import sys
 import sysconfig
 import tempfile
@@ -17,6 +18,9 @@ from pathlib import Path
 from tests.bench.daemon_place import DaemonPlace, Issuer, running_issuer
 from tests.bench.figures import Figure, head, line
 from tests.bench.memory import private_kib
+from tests.contract.aws.imitation import ROLE
+from tests.contract.aws.store import Store
+from tests.contract.fault_server import FaultServer, running_fault_server
 from tests.servers.openbao import OpenBao, running_openbao
 
 SETTLE_SECONDS = 1.0
@@ -40,6 +44,11 @@ def measure(*, tokens: Sequence[int]) -> Iterator[Figure]:
                     mib, _ = _run(_vault_place(directory / f"vault-{tls}", issuer, openbao, cache=tls))
                 name = f"memory, idle with the vault backend{what}"
                 yield Figure(what=name, value=mib, unit="MiB", bar=bar, aim=40.0)
+        store = Store()
+        store.secrets["secret"] = json.dumps({"client_secret": issuer.client_secret})
+        with running_fault_server(store) as aws:
+            mib, _ = _run(_aws_place(directory / "aws", issuer, aws))
+        yield Figure(what="memory, idle with the AWS backend and a role", value=mib, unit="MiB")
         one, _ = _run(DaemonPlace(directory / "1", issuer))
         yield Figure(what="memory, idle with the file backend, 1 managed token", value=one, unit="MiB")
         for count in tokens:
@@ -72,6 +81,15 @@ def _vault_place(directory: Path, issuer: Issuer, openbao: OpenBao, *, cache: bo
         (directory / name).write_text(value)
         (directory / name).chmod(0o600)
     return place
+
+
+def _aws_place(directory: Path, issuer: Issuer, aws: FaultServer) -> DaemonPlace:
+    backend = (
+        f'type = "aws-secrets-manager"\nregion = "eu-west-1"\nendpoint_url = "{aws.url}"\n'
+        f'allow_insecure_loopback = true\nrole_arn = "{ROLE}"\n'
+    )
+    keys = {"AWS_ACCESS_KEY_ID": "BENCH", "AWS_SECRET_ACCESS_KEY": "bench"}
+    return DaemonPlace(directory, issuer, backend=backend, environment=keys)
 
 
 def _made(directory: Path) -> Path:

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,8 +64,10 @@ class DaemonPlace:
         tokens: int = 1,
         backend: str | None = None,
         cache: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """`backend` is the table of the one secret backend; None: files in the directory."""
+        self._environment = {"PATH": os.defpath, **(environment or {})}
         self.directory = directory
         self.socket = directory / "run" / "token-broker.sock"
         self.files = [directory / "run" / "tokens" / f"t{number}" for number in range(tokens)]
@@ -97,7 +99,7 @@ class DaemonPlace:
         with (self.directory / "daemon.log").open("ab") as log:
             began = time.perf_counter()
             argv = [sys.executable, "-m", "broker", "run", "--config", str(self.config)]
-            process = subprocess.Popen(argv, stderr=log, env={"PATH": os.defpath})
+            process = subprocess.Popen(argv, stderr=log, env=self._environment)
             try:
                 yield process.pid, began
             finally:

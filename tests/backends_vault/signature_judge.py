@@ -70,9 +70,10 @@ class SignatureJudge:
         for what, (right, found) in expected.items():
             if right != found:
                 raise Refused(f"{what}: {found!r}, not {right!r}")
-        self._judge_signature(headers, body)
+        self.judge_signature(headers, body)
 
-    def _judge_signature(self, headers: Mapping[str, str], body: str) -> None:
+    def judge_signature(self, headers: Mapping[str, str], body: str) -> None:
+        """Raise Refused unless it is the signature of these headers, which are in lower case, and of this body."""
         algorithm, _, rest = headers["authorization"].partition(" ")
         parts = dict(part.strip().split("=", 1) for part in rest.split(","))
         key_id, date, region, service, end = parts["Credential"].split("/")

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from typing import Protocol
 
 from broker.app import process
 from broker.config.schema import BrokerTable
 from broker.errors import BrokerError, ConfigError
 from broker.events import LifeCycle
 from broker.ports import Observer
-from broker.server.unix import UnixServer
 
 LOOK_SECONDS = 20.0
 """Files are looked at every 45 s; the socket is what more programs wait for."""
+
+
+class Named(Protocol):
+    """What has a name in the file system: the Unix server."""
+
+    def restore_name(self) -> bool:
+        """Take the name again where it is gone; whether that was so. Raises BrokerError."""
+        ...
 
 
 class RuntimeDirectory:
@@ -29,13 +37,13 @@ class RuntimeDirectory:
         self._observer = observer
         self._trouble = ""
 
-    async def keep(self, server: UnixServer) -> None:
+    async def keep(self, server: Named) -> None:
         """For ever. Ends only by cancellation."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look(server)
 
-    def look(self, server: UnixServer) -> None:
+    def look(self, server: Named) -> None:
         """Restore what is missing; each trouble is told once while it lasts."""
         trouble = ""
         try:
@@ -46,6 +54,8 @@ class RuntimeDirectory:
             trouble = "; ".join(str(fault) for fault in error.faults)
         except BrokerError as error:
             trouble = error.message
+        except OSError as error:
+            trouble = f"broker.runtime_dir: {self._table.runtime_dir}: {error.strerror}"
         if trouble and trouble != self._trouble:
             self._warn(trouble)
         self._trouble = trouble

@@ -31,8 +31,8 @@ class OnChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pid_file: FilePath | None = None
     """Believed only if it belongs to root, the broker or the process's own user, and nobody else may write it."""
     exec: tuple[str, ...] = ()
-    """A program and its arguments, without a shell; killed after 30 s. Its environment is PATH, TOKEN_NAME, TOKEN_FILE
-    and TOKEN_REVISION; what it prints is thrown away."""
+    """A program and its arguments, without a shell; killed after 30 s with all that it started. Its environment is PATH
+    (the broker's own), TOKEN_NAME, TOKEN_FILE and TOKEN_REVISION; what it prints is thrown away."""
 
 
 def faults(options: OnChange) -> Iterator[Fault]:
@@ -46,8 +46,9 @@ def faults(options: OnChange) -> Iterator[Fault]:
     if options.pid_file is not None and options.signal is None:
         yield Fault("on_change.signal", 'required with pid_file, such as "HUP"')
     if options.exec:
-        if not options.exec[0].startswith("/"):
-            yield Fault("on_change.exec[0]", "must be the absolute path of a program; no shell looks for it")
+        program = options.exec[0]
+        if not program or ("/" in program and not program.startswith("/")):
+            yield Fault("on_change.exec[0]", "must be the absolute path of a program, or a name that PATH leads to")
         for index, argument in enumerate(options.exec):
             if "\0" in argument:
                 yield Fault(f"on_change.exec[{index}]", "has a NUL, which no argument of a program may have")

@@ -40,8 +40,9 @@ def send(path: str, number: signal.Signals) -> None:
         signal.pidfd_send_signal(process, 0)  # 0 asks
         if status.st_uid not in {0, os.geteuid(), target}:
             raise HookError(
-                f"{path} ({access(status)}) belongs neither to root nor to the broker nor to {user(target)}, "
-                f"as whom process {pid} runs: it is not believed; let one of them write it",
+                f"{path} ({access(status)}) belongs neither to root nor to the broker nor to the user of process "
+                f"{pid} ({'not visible' if target is None else user(target)}): it is not believed; let one of them "
+                "write it",
                 code="stranger",
             )
         signal.pidfd_send_signal(process, number)
@@ -90,13 +91,16 @@ def _refuse(path: str, status: os.stat_result) -> None:
         )
 
 
-def _user_of(pid: int) -> int:
-    """The effective uid of a process; its directory in /proc would say root of one that is not dumpable."""
+def _user_of(pid: int) -> int | None:
+    """The effective uid of a process; its directory in /proc would say root of one that is not dumpable.
+
+    None where the kernel hides other users' processes, as `ProtectProc=invisible` asks it to.
+    """
     try:
         text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
         return int(next(line for line in text.splitlines() if line.startswith("Uid:")).split()[2])
     except (OSError, StopIteration):
-        raise ProcessLookupError from None
+        return None
 
 
 def _gone(path: str, pid: int) -> HookError:

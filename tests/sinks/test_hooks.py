@@ -156,7 +156,7 @@ EXEC = "on_change.exec[0]"
         ('{ signal = "HUP" }', "on_change.pid_file", "required with signal"),
         ('{ pid_file = "/run/app.pid" }', "on_change.signal", "required with pid_file"),
         ('{ signal = "SIGKILL", pid_file = "/run/app.pid" }', "on_change.signal", 'one of "CONT", "HUP"'),
-        ('{ exec = ["app", "reload"] }', EXEC, "must be the absolute path of a program"),
+        ('{ exec = ["bin/app", "reload"] }', EXEC, "must be the absolute path of a program"),
         ('{ exec = [""] }', EXEC, "must be the absolute path of a program"),
         ('{ exec = ["/usr/bin/app", "S3CR3T\\u0000"] }', "on_change.exec[1]", "has a NUL"),
         ('{ exec = "/usr/bin/app" }', "on_change.exec", "must be an array"),
@@ -177,6 +177,7 @@ def test_a_mistake_is_found_at_load(tmp_path: Path, on_change: str, path: str, m
     [
         '{ signal = "HUP", pid_file = "/run/app.pid" }',
         '{ exec = ["/usr/bin/app", "reload"] }',
+        '{ exec = ["systemctl", "reload", "app"] }',
         '{ signal = "USR1", pid_file = "/run/app.pid", exec = ["/usr/bin/app"] }',
     ],
 )

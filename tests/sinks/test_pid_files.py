@@ -119,7 +119,7 @@ class TestAsRoot:
             pid_files.send(str(pid_file), signal.SIGHUP)
         assert (
             f"{pid_file} (owner uid {self.STRANGER}, mode 0644) belongs neither to root nor to the broker nor to "
-            f"root, as whom process {listener} runs: it is not believed; let one of them write it"
+            f"the user of process {listener} (root): it is not believed; let one of them write it"
         ) == refusal.value.message
         assert not received.exists()
 

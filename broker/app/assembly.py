@@ -95,6 +95,7 @@ class Assembly:
             *(client.close() for _, client in self._backends.values()),
             *(server.close() for _, server in self._servers.values()),
         )
+        self._places.close()
         self._cache.stop()
 
     async def _apply_token(self, name: str, table: TokenTable, group: asyncio.TaskGroup) -> None:

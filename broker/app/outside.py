@@ -19,7 +19,7 @@ from broker.infra.boot import boot_id
 from broker.infra.clock import SystemClock
 from broker.infra.http import HttpxTransport
 from broker.infra.state_files import StateFiles
-from broker.infra.threads import DaemonThreadPool
+from broker.infra.threads import CROWD_SIZE, SLOW_SECONDS, DaemonThreadPool
 from broker.plugins import Plugins
 from broker.ports import BlockingRunner, Clock, HttpTransport, Observer
 
@@ -49,6 +49,9 @@ class Outside:
     plugins: PluginSource
     transport: Callable[[AuthorizationServerTable], HttpTransport]
     threads: Callable[[str], BlockingRunner]
+    """For the calls of one party."""
+    crowd_threads: Callable[[str], BlockingRunner]
+    """For those of many that have nothing to do with each other."""
     clock: Clock
     observer: Observer
     rng: random.Random
@@ -64,6 +67,9 @@ def real_outside(*, plugins: Plugins, observer: Observer) -> Outside:
         plugins=plugins,
         transport=lambda table: HttpxTransport(ca_file=table.ca_file, user_agent=USER_AGENT),
         threads=lambda name: DaemonThreadPool(name, observer=observer),
+        crowd_threads=lambda name: DaemonThreadPool(
+            name, size=CROWD_SIZE, slow_seconds=SLOW_SECONDS, observer=observer
+        ),
         clock=SystemClock(),
         observer=observer,
         rng=random.SystemRandom(),

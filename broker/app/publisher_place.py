@@ -1,11 +1,12 @@
 """From one table of a sink to the publisher and the hook of it.
 
-Owns: what each is built from, and that each has threads of its own: a sink or a program that hangs, and those that hang
-with it, hold up nobody else's. Refuses to know: when they run.
+Owns: what each is built from, the threads that all sinks and all hooks share, how many programs run at once. Refuses to
+know: when they run.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from broker.core.managed_token import ManagedToken
 from broker.core.naps import Naps
 from broker.core.publisher import Publisher
 from broker.ports import ChangeHook, TokenSink
+
+MOST_HOOKS = 16
+"""A thousand tokens that are renewed at once are no reason to start a thousand programs at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +40,9 @@ class PublisherPlaces:
     def __init__(self, outside: Outside, naps: Naps) -> None:
         self._outside = outside
         self._naps = naps
+        self._sink_threads = outside.crowd_threads("sinks")
+        self._hook_threads = outside.crowd_threads("hooks")
+        self._hook_turns = asyncio.Semaphore(MOST_HOOKS)
 
     def place(self, token: ManagedToken, table: PluginTable) -> PublisherPlace:
         """Of one sink of this token; neither has been asked for anything yet."""
@@ -57,7 +64,7 @@ class PublisherPlaces:
             sink_type=table.type,
             target=target,
             withdraw_on_expiry=remove,
-            runner=self._outside.threads(f"sink {target}"),
+            runner=self._sink_threads,
             naps=self._naps,
             observer=self._outside.observer,
             rng=self._outside.rng,
@@ -71,8 +78,14 @@ class PublisherPlaces:
             token_name=token_name,
             sink_type=sink_type,
             target=target,
-            runner=self._outside.threads(f"hook {target}"),
+            runner=self._hook_threads,
+            turns=self._hook_turns,
             naps=self._naps,
             observer=self._outside.observer,
             rng=self._outside.rng,
         )
+
+    def close(self) -> None:
+        """No more calls."""
+        self._sink_threads.close()
+        self._hook_threads.close()

@@ -1,6 +1,7 @@
 """From one sink to the program that reads what is published there: told of each change, one call at a time.
 
-Owns: that the latest change is told, that changes during a call become one, that a failed call is made again alone.
+Owns: that the latest change is told, that changes during a call become one, that a failed call is made again alone, and
+not too many at once (`turns` are shared with the other callers).
 Refuses to know: how a program is told; the sink, the token's state and condition, which a failure does not touch: what
 is published is published.
 """
@@ -34,6 +35,7 @@ class HookCaller:
         sink_type: str,
         target: str,
         runner: BlockingRunner,
+        turns: asyncio.Semaphore,
         naps: Naps,
         observer: Observer,
         rng: random.Random,
@@ -49,6 +51,7 @@ class HookCaller:
             advice="look at the program",
             deadline_seconds=CALL_SECONDS,
         )
+        self._turns = turns
         self._naps = naps
         self._clock = naps.clock
         self._observer = observer
@@ -80,20 +83,20 @@ class HookCaller:
     def stop(self) -> None:
         """End what is under way; what was not told is told by the next process."""
         self._hook.close()
-        self._calls.close()
 
     async def _tell(self) -> None:
-        self._news.clear()
-        publication = self._latest
-        if publication is None:
-            return
-        began = self._clock.now().boot
-        try:
-            await self._calls.call(lambda: self._hook.tell(publication))
-        except HookError as error:
-            self._failures += 1
-            self._report(publication, began, error.message)
-            raise
+        async with self._turns:
+            self._news.clear()
+            publication = self._latest
+            if publication is None:
+                return
+            began = self._clock.now().boot
+            try:
+                await self._calls.call(lambda: self._hook.tell(publication))
+            except HookError as error:
+                self._failures += 1
+                self._report(publication, began, error.message)
+                raise
         self._failures = 0
         self._report(publication, began, None)
 

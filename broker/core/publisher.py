@@ -94,8 +94,6 @@ class Publisher:
                 await self._calls.call(self._sink.close)
         except SinkError:
             return
-        finally:
-            self._calls.close()
 
     async def _publish(self) -> None:
         revision = self._token.revision

@@ -59,7 +59,3 @@ class SoleCalls:
             raise self._error(
                 f"{self._name}: unexpected {type(error).__name__} in the plug-in", code="plugin_bug"
             ) from None
-
-    def close(self) -> None:
-        """No more calls; one that still runs is left alone."""
-        self._runner.close()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -25,8 +26,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_SIZE = 4
+CROWD_SIZE = 32
 IDLE_SECONDS = 10.0
-"""Each sink has a pool of its own and works once in a while: no thread of it stays in between."""
+SLOW_SECONDS = 1.0
 MOST_STUCK_PER_WORKER = 4
 """A replacement for each stuck worker, up to this many times the size: an upstream that hangs for ever,
 polled each minute, must not eat the process's threads; with as many calls hanging, another one would hang as
@@ -38,13 +40,23 @@ class DaemonThreadPool:
 
     At most `size` calls make progress at once, the rest queue within their deadlines. `run` belongs to an
     event loop; the observer is called from any thread.
+
+    With `slow_seconds` a call that has run that long takes nobody's place any more, and any number may hang. That is
+    for many parties that make one call at a time each, where the slowness of one says nothing of the others.
     """
 
     def __init__(
-        self, name: str, *, size: int = DEFAULT_SIZE, idle_seconds: float = IDLE_SECONDS, observer: Observer
+        self,
+        name: str,
+        *,
+        size: int = DEFAULT_SIZE,
+        slow_seconds: float | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+        observer: Observer,
     ) -> None:
         self._name = name
-        self._most_stuck = size * MOST_STUCK_PER_WORKER
+        self._slow_seconds = slow_seconds
+        self._most_stuck = size * MOST_STUCK_PER_WORKER if slow_seconds is None else sys.maxsize
         self._executor = _DaemonExecutor(name, size=size, idle_seconds=idle_seconds, on_stuck=self._report)
         self._observer = observer
 
@@ -56,13 +68,20 @@ class DaemonThreadPool:
         stuck = self._executor.stuck
         if stuck >= self._most_stuck:
             raise TimeoutError(f"{self._name}: {stuck} earlier calls still hang")
-        job = _Job(call)
+        job, loop = _Job(call), asyncio.get_running_loop()
+        if self._slow_seconds is not None:
+            loop.call_later(self._slow_seconds, self._look_at, job, self._slow_seconds)
         try:
             async with asyncio.timeout(deadline_seconds):
-                return await asyncio.get_running_loop().run_in_executor(self._executor, job)
+                return await loop.run_in_executor(self._executor, job)
         finally:
             # Not only at the deadline: whoever awaits may be cancelled, and the call runs on all the same.
             self._executor.abandon(job)
+
+    def _look_at(self, job: _Job, slow_seconds: float) -> None:
+        self._executor.outrun(job)
+        if job.stage == "queued":
+            asyncio.get_running_loop().call_later(slow_seconds, self._look_at, job, slow_seconds)
 
     def close(self) -> None:
         """Refuse further calls and forget queued ones; running ones are left alone. Idempotent."""
@@ -79,7 +98,7 @@ class _Job:
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self.call = call
-        self.stage: Literal["queued", "running", "abandoned", "finished"] = "queued"
+        self.stage: Literal["queued", "running", "slow", "abandoned", "finished"] = "queued"
 
     def __call__(self) -> Any:
         try:
@@ -106,6 +125,7 @@ class _DaemonExecutor(Executor):
         self._workers = 0
         self._live_jobs = 0
         self._closed = False
+        self._slow = 0
         self.stuck = 0
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:  # noqa: ARG002 - Executor's
@@ -119,15 +139,27 @@ class _DaemonExecutor(Executor):
             self._start_worker_if_needed()
         return future
 
+    def outrun(self, job: _Job) -> None:
+        """Others need not wait for this job, whoever awaits it; nothing happens if it is over."""
+        with self._lock:
+            if job.stage == "running":
+                job.stage = "slow"
+                self._live_jobs -= 1
+                self._slow += 1
+                self._start_worker_if_needed()
+
     def abandon(self, job: _Job) -> None:
         """Nobody waits for this job any more; nothing happens if it is over."""
         with self._lock:
             if job.stage == "queued":
                 job.stage = "finished"
                 self._live_jobs -= 1
-            elif job.stage == "running":
+            elif job.stage in {"running", "slow"}:
+                if job.stage == "slow":
+                    self._slow -= 1
+                else:
+                    self._live_jobs -= 1
                 job.stage = "abandoned"
-                self._live_jobs -= 1
                 self.stuck += 1
                 self._on_stuck(self.stuck)
                 self._start_worker_if_needed()
@@ -145,11 +177,18 @@ class _DaemonExecutor(Executor):
                 self._queue.put(None)
 
     def _start_worker_if_needed(self) -> None:
-        progressing = self._workers - self.stuck
-        if progressing < min(self._size, self._live_jobs):
-            self._workers += 1
+        if self._progressing < min(self._size, self._live_jobs):
             self._started += 1
-            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+            name = f"{self._name}-{self._started}"
+            # At the system's limit none can be started: what is queued waits for the next job, or its deadline.
+            with suppress(RuntimeError):
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+                self._workers += 1
+
+    @property
+    def _progressing(self) -> int:
+        """Workers that take the place of others."""
+        return self._workers - self.stuck - self._slow
 
     def _work(self) -> None:
         while (item := self._next()) is not None:
@@ -200,10 +239,12 @@ class _DaemonExecutor(Executor):
             if job.stage == "abandoned":
                 self.stuck -= 1
                 self._on_stuck(self.stuck)
+            elif job.stage == "slow":
+                self._slow -= 1
             else:
                 self._live_jobs -= 1
             job.stage = "finished"
-            surplus = self._workers - self.stuck > self._size
+            surplus = self._progressing > self._size
             if surplus:
                 self._workers -= 1
             return surplus

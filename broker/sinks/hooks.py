@@ -48,7 +48,9 @@ def faults(options: OnChange) -> Iterator[Fault]:
     if options.exec:
         program = options.exec[0]
         if not program or ("/" in program and not program.startswith("/")):
-            yield Fault("on_change.exec[0]", "must be the absolute path of a program, or a name that PATH leads to")
+            yield Fault(
+                "on_change.exec[0]", "must be the absolute path of a program, or a name that PATH leads to"
+            )
         for index, argument in enumerate(options.exec):
             if "\0" in argument:
                 yield Fault(f"on_change.exec[{index}]", "has a NUL, which no argument of a program may have")

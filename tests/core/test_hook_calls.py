@@ -46,7 +46,12 @@ def revision(number: int) -> Publication:
     return Publication(token_name="deploy", revision=Revision(number=number, token=token, jitter=0.0))
 
 
-def caller_of(world: World, program: Program, runner: SlowRunner | None = None) -> HookCaller:
+def caller_of(
+    world: World,
+    program: Program,
+    runner: SlowRunner | None = None,
+    turns: asyncio.Semaphore | None = None,
+) -> HookCaller:
     """A running caller of this program; its task ends with the loop."""
     caller = HookCaller(
         hook=program,
@@ -54,6 +59,7 @@ def caller_of(world: World, program: Program, runner: SlowRunner | None = None) 
         sink_type="memory",
         target="memory",
         runner=runner or SlowRunner(),
+        turns=turns or asyncio.Semaphore(16),
         naps=world.naps,
         observer=world.observer,
         rng=random.Random(1),
@@ -218,5 +224,19 @@ def test_a_caller_owes_until_the_first_attempt_is_over() -> None:
         owed.append(caller.owes)
         await world.until(6)
         assert [*owed, caller.owes] == [False, True, False]
+
+    run_virtually(scenario)
+
+
+def test_not_too_many_run_at_once() -> None:
+    """Ten tokens change together and two programs may run: each takes its turn, and none is forgotten."""
+
+    async def scenario() -> None:
+        world, programs, turns = World(), [Program() for _ in range(10)], asyncio.Semaphore(2)
+        for program in programs:
+            caller_of(world, program, SlowRunner(10.0), turns).changed(revision(1))
+        await world.until(60)
+        ends = [at - world.began for program in programs for at in program.attempts]
+        assert ends == [10.0, 10.0, 20.0, 20.0, 30.0, 30.0, 40.0, 40.0, 50.0, 50.0]
 
     run_virtually(scenario)

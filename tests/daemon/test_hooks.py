@@ -83,9 +83,9 @@ def test_each_token_is_told_when_it_is_there(tmp_path: Path, server: Server) -> 
         for number in (2, 3):
             expected.append(f"{number} {renewed(daemon)[0]}")
             wait_told(tmp_path, number)
-        assert 3 == eventually(
-            lambda: daemon.metric("hook_runs_total", token="deploy", sink="file", outcome="success"),
-            what="the counted hooks",
+        eventually(
+            lambda: 3 == daemon.metric("hook_runs_total", token="deploy", sink="file", outcome="success"),
+            what="three counted hooks",
         )
         assert [1, 2, 3] == [line["revision"] for line in daemon.lines("hook_ran")]
     assert expected == told(tmp_path)

@@ -60,6 +60,7 @@ class Process:
             plugins=world.plugins,
             transport=self._transport,
             threads=self._threads,
+            crowd_threads=self._threads,
             clock=clock,
             observer=self._observe,
             rng=world.chance(f"broker {clock.loop}"),

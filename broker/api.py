@@ -42,6 +42,7 @@ Capability = Literal["versions", "cheap_version_check", "batch", "expiry"]
 
 versions: documents tell one. cheap_version_check: `version` tells it without reading the value, and is asked.
 batch: `read_many` reads what several tokens want at the same moment in one call, and is asked.
+expiry: a read brings what the store keeps beside a secret, its expiry date for instance, as fields too.
 """
 METHODS_OF_CAPABILITIES: Mapping[Capability, str] = {"batch": "read_many", "cheap_version_check": "version"}
 """The methods that are called only where the capability is declared."""

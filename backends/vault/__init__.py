@@ -21,5 +21,5 @@ plugin = SecretBackendPlugin(
     options=VaultOptions,
     create=create,
     check=check,
-    capabilities=frozenset({"versions", "cheap_version_check"}),
+    capabilities=frozenset({"versions", "cheap_version_check", "expiry"}),
 )

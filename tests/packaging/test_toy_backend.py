@@ -5,12 +5,14 @@ Its project is in `toy_backend`, complete as its author would have it; `docs/wri
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import shutil
 import sys
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +27,22 @@ from tests.packaging.toy_backend.tests.acme_store import AcmeStore
 
 PROJECT = ROOT / "tests" / "packaging" / "toy_backend"
 PAGE = ROOT / "docs" / "writing-a-backend.md"
+
+
+def blocks(page: str) -> dict[str, list[str]]:
+    """Answer the fenced blocks of a page, by language."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
+        found[language].append(text)
+    return found
+
+
+def code_lines(name: str) -> int:
+    """Answer how many lines of a file are code: not blank, not the module's docstring."""
+    source = (PROJECT / name).read_text()
+    first = ast.parse(source).body[0]
+    assert first.end_lineno is not None
+    return len([line for line in source.splitlines()[first.end_lineno :] if line.strip()])
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +71,18 @@ def server() -> Iterator[DevelopmentAuthorizationServer]:
     """Tokens and secrets of this server carry the canary."""
     with DevelopmentAuthorizationServer(marker=canary.MARKER, token_format="jwt") as running:
         yield running
+
+
+def test_page_shows_the_project_as_it_is() -> None:
+    """docs/writing-a-backend.md: what is proven here is what a newcomer copies, and it is not much."""
+    shown = blocks(PAGE.read_text())
+    assert [
+        (PROJECT / "acme_secrets.py").read_text(),
+        (PROJECT / "tests/test_acme_secrets.py").read_text(),
+    ] == (shown["python"])
+    assert (PROJECT / "pyproject.toml").read_text() == shown["toml"][0]
+    assert 60 > code_lines("acme_secrets.py")
+    assert 40 >= code_lines("tests/test_acme_secrets.py")
 
 
 @pytest.mark.backends
@@ -90,7 +120,9 @@ def test_toy_passes_the_contract_where_it_is_installed(
     )
     canary.watch(tmp_path / "pytest.log").write_text(tested.stdout + tested.stderr)
     assert 0 == tested.returncode, tested.stdout
-    assert re.search(r"^25 passed in", tested.stdout, re.MULTILINE), tested.stdout
+    passed = re.search(r"^(\d+) passed in", tested.stdout, re.MULTILINE)
+    assert passed is not None, tested.stdout
+    assert 20 < int(passed[1])
 
 
 @pytest.mark.backends
@@ -101,13 +133,15 @@ def test_toy_serves_a_token(
     with AcmeStore() as store:
         (tmp_path / "acme-token").write_text(store.token)
         store.put("deploy", {"client_secret": server.register("deploy").reveal()})
-        tables = f"""
-[secret_backends.acme]
-type = "acme"
-url = "http://127.0.0.1:{store.port}"
-token_file = "{tmp_path}/acme-token"
-allow_insecure_loopback = true
-"""
+        shown = blocks(PAGE.read_text())["toml"][1]
+        there = {
+            '"https://secrets.acme.example"': f'"http://127.0.0.1:{store.port}"\nallow_insecure_loopback = true',
+            '"/etc/token-broker/acme-token"': f'"{tmp_path}/acme-token"',
+        }
+        assert all(word in shown for word in there)
+        tables = shown
+        for word, instead in there.items():
+            tables = tables.replace(word, instead)
         tables += authorization_server("odc", server.discovery_url, server.issuer)
         tables += token("deploy", backend="acme")
         command = (environment / "python", "-I", environment / "token-broker")

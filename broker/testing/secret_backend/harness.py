@@ -27,8 +27,8 @@ What the plug-in declares is added, but for versions.
 CANARY = "S3CR3T-contract"
 PATIENCE_SECONDS = 20.0
 SHORT_SECONDS = 1.0
-GRACE_SECONDS = 2.0
-"""How much later than its time-out a call may return: loading a library takes time as well."""
+GRACE_SECONDS = 5.0
+"""How much later than its time-out a call may return: loading a library takes time as well, on a busy machine more."""
 
 DIFFICULT_VALUES = {
     "plain": CANARY,

@@ -59,7 +59,7 @@ def test_alarm_is_seen_everywhere_and_ends_with_a_new_wrapping(
     with Daemon(tmp_path, tables) as daemon:
         record = daemon.wait_for(state="absent", condition="backend_unreachable")
         assert (
-            f"SECURITY: secret backend corp: the wrapping token in {file} was opened already"
+            f"SECURITY ALARM: secret backend corp: the wrapping token in {file} was opened already"
             in record["reason"]
         )
         assert 0.0 == daemon.metric("backend_authenticated", backend="corp")

@@ -79,9 +79,9 @@ def alarmed(broker: BrokerSide, path: str, finding: str) -> None:
         with pytest.raises(SecretBackendUnavailable, match=finding) as caught:
             broker.read(path)
         assert "wrapping_refused" == caught.value.code
-        assert caught.value.message.startswith("SECURITY: ")
+        assert caught.value.message.startswith("SECURITY ALARM: ")
         broker.ahead_seconds += HOUR
-    assert 1 == len([each for each in broker.warnings if each.startswith("SECURITY: ")])
+    assert 1 == len([each for each in broker.warnings if each.startswith("SECURITY ALARM: ")])
 
 
 def test_wrapping_is_looked_at_and_opened_once(delivery: Delivery) -> None:
@@ -178,7 +178,7 @@ def test_alarm_leaves_the_login_that_works_in_use(delivery: Delivery) -> None:
     for _ in range(3):
         broker.ahead_seconds += 2500
         assert "S3CR3T-wrapped" == broker.read(delivery.path)
-    assert (token, True) == (broker.token, broker.warnings[0].startswith("SECURITY: "))
+    assert (token, True) == (broker.token, broker.warnings[0].startswith("SECURITY ALARM: "))
     assert renewals + 3 == len(delivery.openbao.requests("auth/token/renew-self"))
 
 

@@ -131,8 +131,8 @@ class WrappedSecretId:
 
     def _alarm(self, wrapping: bytes, finding: str) -> NoReturn:
         message = (
-            f"SECURITY: {self._desk.where}: the wrapping token in {self._file} {finding}: unless it was this broker "
-            "before a restart, somebody else may know the secret-id: destroy it, and put a new wrapping there"
+            f"SECURITY ALARM: {self._desk.where}: the wrapping token in {self._file} {finding}: unless it was this "
+            "broker before a restart, somebody else may know the secret-id: destroy it, and put a new wrapping there"
         )
         self._refused = (wrapping, message)
         self._desk.warn(message)

@@ -1,57 +1,64 @@
-"""An ext4 file system whose disk loses what was not flushed, and the power cut.
+"""A file system whose disk loses what was not flushed, and the power cut.
 
-Owns: two images, one in the other. Programs write to the inner file system. What it sends to its disk stays in the page
-cache of the outer file system until the inner one flushes, as in the volatile cache of a real disk; the outer image is
-what had reached the medium. A power cut is a copy of that image, mounted again: journals are replayed, nothing else is
-left. Refuses to know: what is written. Not modelled: a disk that kept some of its cache and lost the rest.
+Owns: two images, one in the other, the outer with ext4. Programs write to the inner file system. What it sends to its
+disk stays in the page cache of the outer one until the inner one flushes, as in the volatile cache of a real disk; the
+outer image is what had reached the medium. A power cut is a copy of that image, mounted again: journals are replayed,
+nothing else is left. Refuses to know: what is written. Not modelled: a disk that kept some of its cache and lost the
+rest.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from tests.cache import missing, require
+from tests.publishing.xfs import SMALLEST_BYTES, make_xfs
 
 MIB: Final = 1024 * 1024
-OUTER_BYTES: Final = 32 * MIB
-INNER_BYTES: Final = 12 * MIB
 INNER: Final = "inner.img"
+
+Kind = Literal["ext4", "xfs"]
+
+_SIZES: Final[dict[Kind, int]] = {"ext4": 12 * MIB, "xfs": SMALLEST_BYTES}
+_OUTER_BYTES_MORE: Final = 32 * MIB
 # No commit by the clock while a test runs; no rescue of programs that rename without fsync, which ext4 alone has.
-LAZY: Final = "commit=300,noauto_da_alloc"
+_LAZY: Final[dict[Kind, str]] = {"ext4": "commit=300,noauto_da_alloc", "xfs": "defaults"}
 
 
 class Disk:
     """The file system that is written to, and its power cuts."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, kind: Kind) -> None:
         self._place = place
+        self._kind: Kind = kind
         self.files = place / "files"
         """Where programs write."""
 
     @contextmanager
     def powered(self) -> Iterator[None]:
         """The file systems made and mounted."""
-        outer = self._image(self._place / "outer.img", OUTER_BYTES)
-        with mounted(outer, self._place / "outer", LAZY) as medium:
-            inner = self._image(medium / INNER, INNER_BYTES)
+        outer = _image(self._place / "outer.img", "ext4", _SIZES[self._kind] + _OUTER_BYTES_MORE)
+        with mounted(outer, self._place / "outer", "ext4", _LAZY["ext4"]) as medium:
+            inner = _image(medium / INNER, self._kind, _SIZES[self._kind])
             os.sync()
-            with mounted(inner, self.files, LAZY):
+            with mounted(inner, self.files, self._kind, _LAZY[self._kind]):
                 yield
 
     @contextmanager
     def after_power_cut(self) -> Iterator[Path]:
         """The files as they are found when power went off now and came back."""
         survived = self._place / "survived.img"
-        shutil.copyfile(self._place / "outer.img", survived)
+        subprocess.run(["cp", "--sparse=always", self._place / "outer.img", survived], check=True)
+        # xfs refuses to mount a twin of what is mounted.
+        twin = "nouuid" if self._kind == "xfs" else "defaults"
         with (
-            mounted(survived, self._place / "survived", "defaults") as medium,
-            mounted(medium / INNER, self._place / "found", "defaults") as files,
+            mounted(survived, self._place / "survived", "ext4", "defaults") as medium,
+            mounted(medium / INNER, self._place / "found", self._kind, twin) as files,
         ):
             yield files
 
@@ -62,29 +69,32 @@ class Disk:
             file.flush()
             os.fsync(file.fileno())
 
-    @staticmethod
-    def _image(path: Path, size: int) -> Path:
-        path.write_bytes(bytes(size))
-        subprocess.run(
-            [require("mkfs.ext4", "apt-get install e2fsprogs"), "-q", "-F", "-b", "1024", path], check=True
-        )
-        return path
+
+def _image(path: Path, kind: Kind, size_bytes: int) -> Path:
+    path.touch()
+    os.truncate(path, size_bytes)
+    if kind == "xfs":
+        make_xfs(path)
+    else:
+        mkfs = require("mkfs.ext4", "apt-get install e2fsprogs")
+        subprocess.run([mkfs, "-q", "-F", "-b", "1024", path], check=True)
+    return path
 
 
 @contextmanager
-def mounted(image: Path, at: Path, options: str) -> Iterator[Path]:
+def mounted(image: Path, at: Path, kind: Kind, options: str) -> Iterator[Path]:
     """An image behind a loop device, mounted."""
     at.mkdir(exist_ok=True)
     if os.geteuid():
         missing("the right to mount", "run as root")
     done = subprocess.run(
-        ["mount", "-t", "ext4", "-o", f"loop,{options}", image, at],
+        ["mount", "-t", kind, "-o", f"loop,{options}", image, at],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        missing("a loop device with ext4", f"modprobe loop ext4 ({done.stderr.strip()})")
+        missing(f"a loop device with {kind}", f"modprobe loop {kind} ({done.stderr.strip()})")
     try:
         yield at
     finally:

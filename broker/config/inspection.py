@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from broker.config.faults import Faults, item, join
 from broker.config.schema import Config
@@ -63,6 +64,7 @@ def inspect(config: Config, *, directories: Directories, key_files: KeyFiles) ->
             faults.add("cache.key_file", message)
     for fault in unusable(config):
         faults.add(fault.path, fault.message)
+    _look_for_programs(config, faults)
     seen: set[str] = set()
     for path, directory, publishes in _written(config):
         if directory in seen:
@@ -82,16 +84,29 @@ def inspect(config: Config, *, directories: Directories, key_files: KeyFiles) ->
     return Inspection(faults=faults.all(), notes=notes.all())
 
 
-def _written(config: Config) -> Iterator[tuple[str, str, bool]]:
-    """Key path, directory, and whether tokens are published there."""
+def _files(config: Config) -> Iterator[tuple[str, Any]]:
+    """Key path and options of each token file."""
     for name, token in config.tokens.items():
         for key, tables in (("files", token.files), ("sinks", token.sinks)):
             for index, table in enumerate(tables):
-                at = item(f"{join('tokens', name)}.{key}", index)
                 if table.type == "file":
-                    yield f"{at}.path", _parent(table.options.path), True
-                    if table.options.metadata is not None:
-                        yield f"{at}.metadata", _parent(table.options.metadata), True
+                    yield item(f"{join('tokens', name)}.{key}", index), table.options
+
+
+def _look_for_programs(config: Config, faults: Faults) -> None:
+    for at, options in _files(config):
+        program = next(iter(options.on_change.exec), None) if options.on_change is not None else None
+        if program is not None and shutil.which(program) is None:
+            fix = "install it, make it executable, or name another"
+            faults.add(f"{at}.on_change.exec[0]", f"cannot be run by {_me()}: {program}; {fix}")
+
+
+def _written(config: Config) -> Iterator[tuple[str, str, bool]]:
+    """Key path, directory, and whether tokens are published there."""
+    for at, options in _files(config):
+        yield f"{at}.path", _parent(options.path), True
+        if options.metadata is not None:
+            yield f"{at}.metadata", _parent(options.metadata), True
     yield "broker.runtime_dir", config.broker.runtime_dir, True
     yield "socket.path", _parent(config.socket.path), False
     yield "broker.state_dir", config.broker.state_dir, False

@@ -61,6 +61,10 @@ class SecretFilesOptions(Strict, frozen=True):
     directory: InputDirectory
 
 
+class OnChange(Strict, frozen=True):
+    exec: tuple[str, ...] = ()
+
+
 class FileOptions(Strict, frozen=True):
     path: FilePath
     format: Literal["raw", "raw-newline", "json", "header", "env"] = "raw"
@@ -68,6 +72,7 @@ class FileOptions(Strict, frozen=True):
     group: GroupName | None = None
     on_expiry: Literal["keep", "remove"] = "keep"
     metadata: FilePath | None = None
+    on_change: OnChange | None = None
 
 
 class PluginTable(Strict, frozen=True):

@@ -57,7 +57,7 @@ state_dir = "{home}/state"
 """
 
 
-def configured(home: Path, *, file: str = "tokens/deploy") -> Config:
+def configured(home: Path, *, file: str = "tokens/deploy", more: str = "") -> Config:
     """A configuration below `home` that names everything once."""
     return load_text(
         home,
@@ -81,6 +81,7 @@ def configured(home: Path, *, file: str = "tokens/deploy") -> Config:
 
         [[tokens.deploy.files]]
         path = "{file}"
+        {more}
         """,
     )
 
@@ -212,3 +213,14 @@ def test_a_file_that_holds_no_key_is_named(home: Path) -> None:
     (home / "key").touch()
     malformed = inspect(config, directories=FakeDirectories(), key_files=bad)
     assert {"cache.key_file": "is not a key"} == faults_in(malformed)
+
+
+def test_a_program_that_cannot_be_run_is_named(home: Path) -> None:
+    """A hook would fail with every new token; where PATH leads to a program, that is found."""
+    table = '[[tokens.deploy.files]]\npath = "{path}"\non_change = {{ exec = ["{program}"] }}\n'
+    programs = ("sh", "/bin/sh", f"{home}/app")
+    more = "".join(table.format(path=f"tokens/{n}", program=program) for n, program in enumerate(programs))
+    inspection = inspect(configured(home, more=more), directories=FakeDirectories(), key_files=FakeKeyFiles())
+    message = faults_in(inspection)["tokens.deploy.files[3].on_change.exec[0]"]
+    assert message.endswith(f"{home}/app; install it, make it executable, or name another")
+    assert 1 == len([path for path in faults_in(inspection) if "on_change" in path])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,24 +20,24 @@ def sink(made_of: FileSinkOptions) -> FileSink:
     return FileSink(made_of, PluginContext(name="deploy", observer=RecordingObserver()))
 
 
-def test_the_companion_is_described_as_the_file_is(tmp_path: Path) -> None:
+def test_the_companion_describes_the_token_as_its_golden_file_shows(tmp_path: Path) -> None:
     """R-123: fingerprint, times and the version of the secret; no token, and the permissions of the file."""
     made_of = FileSinkOptions(path=str(tmp_path / "token"), metadata=str(tmp_path / "about.json"), mode=0o640)
-    sink(made_of).publish(publication(3, scope=("read", "write")))
+    given = publication(7, scope=("read", "write"))
+    token = replace(given.revision.token, secret_version="v4")
+    sink(made_of).publish(replace(given, revision=replace(given.revision, token=token)))
     content = (tmp_path / "about.json").read_bytes()
-    assert {
-        "name": "deploy",
-        "token_type": "Bearer",
-        "expires_at": 1_700_000_295,
-        "issued_at": 1_700_000_000,
-        "scope": "read write",
-        "revision": 3,
-        "fingerprint": publication(3).revision.token.fingerprint,
-        "secret_version": None,
-    } == json.loads(content)
-    assert content.endswith(b"}\n")
+    assert (Path(__file__).parent / "golden" / "metadata").read_bytes() == content
     assert b"S3CR3T" not in content
     assert 0o640 == (tmp_path / "about.json").stat().st_mode & 0o777
+
+
+def test_a_secret_without_a_version_has_a_null(tmp_path: Path) -> None:
+    """The member is there in any case."""
+    made_of = FileSinkOptions(path=str(tmp_path / "token"), metadata=str(tmp_path / "about.json"))
+    sink(made_of).publish(publication(1))
+    described = json.loads((tmp_path / "about.json").read_bytes())
+    assert (None, None) == (described["secret_version"], described["scope"])
 
 
 def test_the_companion_comes_after_the_token_and_goes_before_it(tmp_path: Path) -> None:

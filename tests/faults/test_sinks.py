@@ -73,7 +73,10 @@ def test_sinks_that_explode_cost_only_their_own_publications(tmp_path: Path, ser
             "exploding exit 0": "exploding exit 0: unexpected RuntimeError in the plug-in",
             "exploding sink_error 0": "acme: it is full: empty it",
         } == eventually(lambda: found if len(found := told()) == len(ways) else None, what="three failures")
-        assert 2 == daemon.metric("publishes_total", token="deploy", sink="file", outcome="success")
+        eventually(
+            lambda: 2 == daemon.metric("publishes_total", token="deploy", sink="file", outcome="success"),
+            what="both publications of the file",
+        )
         assert 0 == daemon.stop()[0]
 
 

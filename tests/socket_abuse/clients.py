@@ -24,6 +24,7 @@ from contextlib import suppress
 from broker.client.wire import connect, converse
 
 GET = b"GET /v1/tokens/deploy HTTP/1.1\r\nHost: localhost\r\n\r\n"
+WATCH = b"GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ENDLESS_HEAD = b"GET /v1/tokens/deploy HTTP/1.1\r\nX: "
 HANDED_OVER = 200  # the kernel takes 253 at once
 PACE_SECONDS = 0.05
@@ -31,6 +32,7 @@ ASK_SECONDS = 0.005
 PATIENCE_SECONDS = 30.0
 
 TURN = itertools.count()
+WATCHING: set[int] = set()
 
 Act = Callable[[socket.socket], None]
 
@@ -136,12 +138,22 @@ def aborts(one: socket.socket) -> None:
     raise ConnectionError
 
 
+def watches(one: socket.socket) -> None:
+    """Asks for the stream, once, and never reads it."""
+    if one.fileno() not in WATCHING:
+        WATCHING.add(one.fileno())
+        one.send(WATCH)
+    elif not one.recv(1, socket.MSG_PEEK):
+        raise ConnectionError
+
+
 ACTS: dict[str, Act] = {
     "slow": slow,
     "deaf": deaf,
     "hands_over": hands_over,
     "idles": idles,
     "aborts": aborts,
+    "watches": watches,
 }
 
 if __name__ == "__main__":

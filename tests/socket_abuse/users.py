@@ -12,9 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
-
-from tests.daemon.running import Daemon
+from typing import Any, Final, Protocol
 
 PROGRAM: Final = Path(__file__).with_name("clients.py")
 READER_UID: Final = 1
@@ -71,18 +69,27 @@ def asking(path: Path, count: int) -> dict[str, Any]:
         return reader.ended()
 
 
-def descriptors(daemon: Daemon) -> set[int]:
-    """Those that the daemon has open."""
-    return {int(entry.name) for entry in Path(f"/proc/{daemon.pid}/fd").iterdir()}
+class Process(Protocol):
+    """Whatever serves."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
 
 
-def cpu_seconds(daemon: Daemon) -> float:
+def descriptors(process: Process) -> set[int]:
+    """Those that it has open."""
+    return {int(entry.name) for entry in Path(f"/proc/{process.pid}/fd").iterdir()}
+
+
+def cpu_seconds(process: Process) -> float:
     """What its threads have used up to now, in user and kernel mode."""
-    fields = Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_bytes(daemon: Daemon) -> int:
+def resident_bytes(process: Process) -> int:
     """Its memory."""
-    fields = Path(f"/proc/{daemon.pid}/statm").read_text().split()
+    fields = Path(f"/proc/{process.pid}/statm").read_text().split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -40,6 +40,11 @@ class Reply:
 Script = Callable[[Asked], Reply]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # or a crowd of clients finds connections reset
+
+
 class FaultServer:
     """`script` may be replaced while it runs."""
 
@@ -47,8 +52,7 @@ class FaultServer:
         self.script = script
         self.ledger: list[Asked] = []
         self.connections = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})

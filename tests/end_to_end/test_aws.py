@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
+from broker.testing.conditions import silent_port
 from tests.contract.aws.imitation import ROLE
 from tests.contract.aws.store import Store
-from tests.contract.fault_server import FaultServer, running_fault_server
+from tests.contract.fault_server import FaultServer, Reply, running_fault_server
 from tests.daemon.running import Daemon
 from tests.end_to_end.tables import development_server, managed_token
 from tests.servers.moto import REGION
@@ -99,3 +101,44 @@ def test_secret_that_is_missing_is_missing_alone(
         assert "secret backend aws: deploy: no such secret" in told["reason"]
         store.secrets["deploy"] = secret
         daemon.wait_for(state="fresh", condition="ok")
+
+
+def test_credentials_that_are_not_there_at_boot_are_waited_for(
+    tmp_path: Path, store: Store, aws: FaultServer, server: DevelopmentAuthorizationServer
+) -> None:
+    """F-29: the container's endpoint comes up after us."""
+    store.aws.container_refuses = Reply(503)
+    container = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{aws.url}/credentials"}
+    with Daemon(tmp_path, tables(aws, store, server, "deploy"), extra=container) as daemon:
+        told = daemon.wait_for(state="absent", condition="backend_unreachable")
+        assert "the source of AWS credentials failed" in told["reason"]
+        store.aws.container_refuses = None
+        daemon.wait_for(state="fresh", condition="ok")
+    assert {"ROLE1"} == set(store.aws.readers)
+
+
+@pytest.mark.backends
+def test_backend_that_hangs_holds_no_other(
+    tmp_path: Path, store: Store, aws: FaultServer, server: DevelopmentAuthorizationServer
+) -> None:
+    """Its calls end after ten seconds, or are given up after twelve, in threads of their own."""
+    with silent_port() as port:
+        hung = f"""
+[secret_backends.hung]
+type = "aws-secrets-manager"
+region = "{REGION}"
+endpoint_url = "http://127.0.0.1:{port}"
+allow_insecure_loopback = true
+"""
+        hung += "".join(managed_token(f"h{number}", name=f"h{number}", backend="hung") for number in range(8))
+        with Daemon(tmp_path, tables(aws, store, server, "deploy") + hung, extra=KEYS) as daemon:
+            daemon.wait_for(state="fresh", condition="ok", timeout=5)
+            for revision in (2, 3):
+                began = time.monotonic()
+                daemon.ask("/v1/tokens/deploy/renew", "POST")
+                daemon.wait_for(revision=revision, condition="ok")
+                assert time.monotonic() - began < 2.0
+            assert "absent" == daemon.record("h0")["state"]
+            for number in range(8):
+                daemon.wait_for(name=f"h{number}", condition="backend_unreachable", timeout=15)
+            assert 0 == daemon.stop()[0]

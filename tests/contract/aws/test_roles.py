@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,6 +39,15 @@ def test_role_is_assumed_once_with_the_credentials_that_are_found(aws: Aws, aws_
         "key_id": "ENVIRONMENT",
     } == role
     assert ["ROLE1"] * 3 == aws.readers
+
+
+@pytest.mark.usefixtures("aws_keys")
+def test_sixty_four_threads_share_one_session(aws: Aws, aws_server: FaultServer) -> None:
+    """R-108: making one is not safe in two threads at once, so it is made once, and the role assumed once."""
+    broker = backend(aws_server.url, role_arn=ROLE)
+    with ThreadPoolExecutor(64) as threads:
+        assert ["S3CR3T-value"] * 128 == list(threads.map(lambda _: read(broker), range(128)))
+    assert (1, ["ROLE1"] * 128) == (len(aws.roles), aws.readers)
 
 
 @pytest.mark.usefixtures("aws_keys")

@@ -91,7 +91,7 @@ class Publisher:
             if withdraw:
                 await self._calls.call(lambda: self._made().withdraw())
             if self._sink is not None:
-                await self._calls.call(self._sink.close)
+                await self._calls.call(lambda: self._made().close())
         except SinkError:
             return
 

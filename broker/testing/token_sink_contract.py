@@ -145,6 +145,8 @@ class TokenSinkContract(AskedByAbility):
     def test_making_one_touches_nothing(self) -> None:
         """A configuration is loaded, checked and reloaded without a trace; the first publication is the first."""
         sink = self.make_sink()
+        hook = self.plugin.hook(msgspec.convert(self.options(), self.plugin.options))
+        assert hook is None or callable(hook.tell)
         assert self.found() is None
         sink.close()
         assert self.found() is None

@@ -15,6 +15,7 @@ from tests.daemon.running import Daemon
 from tests.publishing.daemons import daemon_of, mints
 from tests.publishing.places import mount, tmpfs
 from tests.sinks.publishing import entries
+from tests.sinks.tracing import traced
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.publishing
@@ -93,3 +94,28 @@ def test_the_old_token_stays_until_there_is_space_and_no_other_is_minted(
     assert listed == {name: entries(path.parent) for name, path in files.items()}
     warned = [text for text in told(daemon, "warning") if "free space there before" in text]
     assert {"full", "inodes"} <= {Path(text.split(" has ")[0]).name for text in warned}
+
+
+@pytest.mark.parametrize("call", ["fsync", "/^rename", "close"])
+def test_a_disk_that_fails_is_tried_again_without_another_mint(
+    tmp_path: Path, server: Server, call: str
+) -> None:
+    """F-31: EIO from the disk of a running daemon; told as publish_failed, and the socket goes on serving."""
+    path = tmp_path / "run" / "tokens" / "deploy"
+    with daemon_of(server, tmp_path, {}) as daemon:
+        daemon.wait_for(state="fresh", condition="ok")
+        before = path.read_bytes()
+        # Only in the directory of the file: the daemon closes other things as well.
+        fault = ("-f", "-P", str(path.parent), "-e", f"trace={call}", "-e", f"inject={call}:error=EIO")
+        with traced(daemon.pid, tmp_path / "trace", *fault):
+            assert 200 == daemon.ask("/v1/tokens/deploy/renew?wait=10s", "POST")[0]
+            record = daemon.wait_for(condition="publish_failed", revision=2)
+            assert f"cannot publish {path}" in record["reason"]
+            assert "Input/output error" in record["reason"]
+            assert 200 == daemon.ask("/v1/tokens/deploy")[0]
+        began = time.monotonic()
+        daemon.wait_for(condition="ok", revision=2, timeout=HEALED_SECONDS)
+        assert time.monotonic() - began <= HEALED_SECONDS
+        assert before != path.read_bytes()
+        assert ["deploy"] == entries(path.parent)
+        assert 2 == mints(server, "deploy")

@@ -93,7 +93,7 @@ class ChangeHook(Protocol):
         ...
 
     def close(self) -> None:
-        """End a `tell` that is under way, and let none begin; from any thread, at once, idempotent."""
+        """End a `tell` that is under way, and let none begin; comes from another thread, idempotent."""
         ...
 
 

@@ -62,9 +62,7 @@ class Unit:
 
         `keep` names the targets that a successor goes on publishing; None at shutdown, when every file stays.
         """
-        for place in self._places:
-            if place.hook is not None:
-                place.hook.stop()
+        await asyncio.gather(*(place.hook.stop() for place in self._places if place.hook is not None))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 
 from broker.core.naps import Naps
 from broker.core.retrying import until_success
@@ -20,6 +21,7 @@ from broker.model import Publication
 from broker.policy import retry
 from broker.ports import BlockingRunner, ChangeHook, Observer
 
+CLOSE_SECONDS = 2.0
 CALL_SECONDS = 40.0
 """A hook has its own limit of 30 s; this is for one that cannot even be ended."""
 
@@ -41,6 +43,7 @@ class HookCaller:
         rng: random.Random,
     ) -> None:
         self._hook = hook
+        self._runner = runner
         self._token_name = token_name
         self._sink_type = sink_type
         self._target = target
@@ -59,6 +62,9 @@ class HookCaller:
         self._latest: Publication | None = None
         self._news = asyncio.Event()
         self._failures = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
         self.owes = False
         """Whether a change has not been told at all: not even in an attempt that failed."""
 
@@ -80,9 +86,13 @@ class HookCaller:
             await self._news.wait()
             await until_success(self._tell, decide=self._decide, sleep=self._nap)
 
-    def stop(self) -> None:
-        """End what is under way; what was not told is told by the next process."""
-        self._hook.close()
+    async def stop(self) -> None:
+        """End what is under way, waiting two seconds at most; what was not told is told by the next process."""
+        self._stopping = True
+        with suppress(Exception):  # nothing that closing says may delay the exit
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._runner.run(self._hook.close, deadline_seconds=CLOSE_SECONDS)
+                await self._idle.wait()
 
     async def _tell(self) -> None:
         async with self._turns:
@@ -91,12 +101,16 @@ class HookCaller:
             if publication is None:
                 return
             began = self._clock.now().boot
+            self._idle.clear()
             try:
                 await self._calls.call(lambda: self._hook.tell(publication))
             except HookError as error:
                 self._failures += 1
-                self._report(publication, began, error.message)
+                if not self._stopping:
+                    self._report(publication, began, error.message)
                 raise
+            finally:
+                self._idle.set()
         self._failures = 0
         self._report(publication, began, None)
 

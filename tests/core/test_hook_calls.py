@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from broker.core.hook_caller import CALL_SECONDS, HookCaller
+from broker.core.hook_caller import CALL_SECONDS, CLOSE_SECONDS, HookCaller
 from broker.core.publisher import Publisher
 from broker.errors import HookError
 from broker.events import HookRan, Published
@@ -238,5 +238,24 @@ def test_not_too_many_run_at_once() -> None:
         await world.until(60)
         ends = [at - world.began for program in programs for at in program.attempts]
         assert ends == [10.0, 10.0, 20.0, 20.0, 30.0, 30.0, 40.0, 40.0, 50.0, 50.0]
+
+    run_virtually(scenario)
+
+
+def test_a_stop_closes_the_hook_and_believes_nothing_that_it_says() -> None:
+    """An exception or a hang of a plug-in's hook keeps nobody from stopping."""
+
+    async def scenario() -> None:
+        world, program, loop = World(), Program(), asyncio.get_running_loop()
+        await caller_of(world, program).stop()
+        assert program.closed
+        program.close = explode  # type: ignore[method-assign]  # a plug-in of another author
+        await caller_of(world, program).stop()
+        began = loop.time()
+        await caller_of(world, program, SlowRunner(3600.0)).stop()
+        assert loop.time() - began == CLOSE_SECONDS
+
+    def explode() -> None:
+        raise RuntimeError("S3CR3T-in-an-exception")
 
     run_virtually(scenario)

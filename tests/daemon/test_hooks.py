@@ -164,6 +164,7 @@ def test_a_stop_ends_a_running_program(tmp_path: Path, server: Server) -> None:
     assert seconds < 5
     eventually(lambda: not Path(f"/proc/{pid}").exists(), what="the program is gone")
     assert ["begin 1"] == told(tmp_path)
+    assert [] == daemon.lines("hook_ran") + daemon.lines("workers_stuck")
 
 
 @pytest.mark.publishing

@@ -5,6 +5,7 @@ Owns: the three actions that the backend calls. Refuses to know: rotation; a val
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from typing import Any
@@ -20,8 +21,11 @@ class Store:
         self.aws = Aws()
         self.secrets: dict[str, str] = {}
         self.asked: Counter[str] = Counter()
+        self.values_read: Counter[str] = Counter()
         self.forbids: frozenset[str] = frozenset()
         """Actions that no policy allows."""
+        self.denied: set[str] = set()
+        """Secrets that no policy allows."""
 
     def __call__(self, asked: Asked) -> Reply:
         target = asked.headers.get("x-amz-target", "")
@@ -35,21 +39,28 @@ class Store:
         if action in self.forbids:
             return refused("AccessDeniedException")
         if action == "BatchGetSecretValue":
-            found = [self._value(name) for name in wanted["SecretIdList"] if name in self.secrets]
-            absent = [name for name in wanted["SecretIdList"] if name not in self.secrets]
-            failed = [{"SecretId": name, "ErrorCode": "ResourceNotFoundException"} for name in absent]
-            return Reply(200, {"SecretValues": found, "Errors": failed}, JSON)
+            found = {name: self._error(name) for name in wanted["SecretIdList"]}
+            values = [self._value(name) for name, error in found.items() if not error]
+            failed = [{"SecretId": name, "ErrorCode": error} for name, error in found.items() if error]
+            return Reply(200, {"SecretValues": values, "Errors": failed}, JSON)
         name = wanted["SecretId"]
-        if name not in self.secrets:
-            return refused("ResourceNotFoundException")
-        value = self._value(name)
+        error = self._error(name)
+        if error:
+            return refused(error)
         if action == "DescribeSecret":
-            return Reply(
-                200, {"Name": name, "VersionIdsToStages": {value["VersionId"]: ["AWSCURRENT"]}}, JSON
-            )
-        return Reply(200, value, JSON)
+            versions = {self._version(name): ["AWSCURRENT"]}
+            return Reply(200, {"Name": name, "VersionIdsToStages": versions}, JSON)
+        return Reply(200, self._value(name), JSON)
+
+    def _error(self, name: str) -> str:
+        if name in self.denied:
+            return "AccessDeniedException"
+        return "" if name in self.secrets else "ResourceNotFoundException"
+
+    def _version(self, name: str) -> str:
+        return f"v-{hashlib.sha256(self.secrets[name].encode()).hexdigest()[:8]}"
 
     def _value(self, name: str) -> dict[str, Any]:
-        secret = self.secrets[name]
-        version = {"VersionId": f"v-{len(secret)}", "VersionStages": ["AWSCURRENT"]}
-        return {"Name": name, "SecretString": secret, **version}
+        self.values_read[name] += 1
+        version = {"VersionId": self._version(name), "VersionStages": ["AWSCURRENT"]}
+        return {"Name": name, "SecretString": self.secrets[name], **version}

@@ -1,5 +1,7 @@
 """Secrets used in tests contain `S3CR3T-`; a test after which that is found where it must not be, fails.
 
+What real servers make up is known by its shape (Vault tokens, JSON Web Tokens) or was handed to `remember`.
+
 Owns: the search. A pytest plugin: it raises the root logger to DEBUG for the whole run, with the libraries
 pinned as the daemon pins them, and looks at every log record of the broker and its libraries, at warnings, at
 what tests and their children print on standard output and error, and at files that a test hands to `watch`.
@@ -13,6 +15,7 @@ so: `@pytest.mark.canary_expected`.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import Final
@@ -23,6 +26,14 @@ from broker.telemetry.lines import JsonFormatter
 from broker.telemetry.logs import pin_libraries
 
 MARKER: Final = "S3CR3T-"
+SHAPES: Final = re.compile(
+    r"""
+    S3CR3T-
+    | (?<![\w.-]) (?: hv[sbr] | [sbr] ) \. [A-Za-z0-9_-]{24,}      # Vault's and OpenBao's tokens
+    | (?<![\w-]) eyJ [\w-]{16,} \. eyJ [\w-]{16,} \. [\w-]{16,}   # a signed JSON Web Token
+    """,
+    re.ASCII | re.VERBOSE,
+)
 
 _NOT_OURS: Final = frozenset({"tests", "moto", "werkzeug", "hypothesis", "root", "faker"})
 _PRINTED: Final = ("Captured stdout", "Captured stderr")
@@ -44,6 +55,17 @@ def watch(path: Path) -> Path:
     return path
 
 
+def remember(secret: str) -> str:
+    """Search for this as well, from now on: a real server made it up, and its shape says nothing."""
+    _search.remembered.add(secret)
+    return secret
+
+
+def taken() -> list[str]:
+    """What was found in this test so far, which is not held against it then."""
+    return _search.take()
+
+
 class _Search(logging.Handler):
     """Every record is looked at when it is made: later its arguments may have changed."""
 
@@ -51,6 +73,7 @@ class _Search(logging.Handler):
         super().__init__(logging.DEBUG)
         self.found: list[str] = []
         self.files: list[Path] = []
+        self.remembered: set[str] = set()
         self._formatter = JsonFormatter()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -63,8 +86,9 @@ class _Search(logging.Handler):
         self.look(f"log record of {record.name} ({record.levelname})", shown)
 
     def look(self, where: str, text: str) -> None:
-        """Remember that `text` shows the marker."""
-        place = text.find(MARKER)
+        """Take note if `text` shows a secret."""
+        shaped = SHAPES.search(text)
+        place = shaped.start() if shaped else max((text.find(each) for each in self.remembered), default=-1)
         if place >= 0:
             self.found.append(f"{where}: {text[max(0, place - 60) : place + _EXCERPT_CHARACTERS]!r}")
 

@@ -1,3 +1,3 @@
 """The suite's plug-ins: real servers as fixtures, and the search for canaries."""
 
-pytest_plugins = ["tests.servers.fixtures", "tests.canary"]
+pytest_plugins = ["tests.canary", "tests.servers.fixtures"]

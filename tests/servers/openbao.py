@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.canary import remember
 from tests.servers.http import Answer, ask
 from tests.servers.openbao_ledger import AuditedRequest, read_ledger
 from tests.servers.process import Child, free_port, started
@@ -111,7 +112,7 @@ class OpenBao:
 
     def new_secret_id(self, role: str) -> str:
         secret_id: str = self._data("POST", f"auth/approle/role/{role}/secret-id", {})["secret_id"]
-        return secret_id
+        return remember(secret_id)
 
     def login(self, role: AppRole) -> str:
         """A client token, as the broker would get one."""

@@ -21,10 +21,15 @@ LEAKS: Final = {
     "standard_output": 'print("S3CR3T-1")',
     "standard_error": 'print("S3CR3T-1", file=sys.stderr)',
     "child": """subprocess.run([sys.executable, "-c", "import os; os.write(2, b'S3CR3T-1')"])""",
+    "vault_token": 'logging.getLogger("broker.x").debug("sent %s", "hvs.CAESIJ" + "a1B2" * 8)',
+    "openbao_token": 'logging.getLogger("hvac.x").warning("sent %s", "s." + "a1B2" * 6)',
+    "json_web_token": 'print(".".join(["eyJ" + "a1B2" * 5] * 2 + ["sig_" * 8]))',
+    "remembered": 'print("sent", remember("cafe-1234"))',
     "watched_file": 'watch(tmp_path / "x").write_text("S3CR3T-1")',
 }
 HARMLESS: Final = {
     "nothing": "pass",
+    "almost_a_token": 'print("see https://s.example.com/s.txt and eyJhbGciOiJub25l")',
     "pinned_library": 'logging.getLogger("botocore").debug("sent %s", "S3CR3T-1")',
     "record_of_a_test": 'logging.getLogger("tests.x").info("S3CR3T-1")',
     "exception_of_a_record": 'logging.getLogger("broker.x").error("x", exc_info=ValueError("S3CR3T-1"))',
@@ -38,7 +43,8 @@ def outcomes(pytester: pytest.Pytester) -> list[str]:
     tests.append('@pytest.mark.canary_expected\ndef test_marked():\n    print("S3CR3T-1")\n')
     pytester.makeconftest('pytest_plugins = ["tests.canary"]\n')
     pytester.makepyfile(
-        "import logging, subprocess, sys\nimport pytest\nfrom tests.canary import watch\n" + "\n".join(tests)
+        "import logging, subprocess, sys\nimport pytest\nfrom tests.canary import remember, watch\n"
+        + "\n".join(tests)
     )
     options = ("-v", "-p", "no:cacheprovider", "-p", "no:looptime_plugin", f"--rootdir={pytester.path}")
     result = pytester.runpytest_subprocess(*options, "-o", f"pythonpath={REPOSITORY}")

@@ -45,7 +45,13 @@ def main() -> None:
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     say("ready")
-    say(json.dumps(asks(path, count) if kind == "asks" else crowd(path, count, ACTS[kind])))
+    if kind == "asks":
+        found = asks(path, count)
+    elif kind == "tries":
+        found = tries(path)
+    else:
+        found = crowd(path, count, ACTS[kind])
+    say(json.dumps(found))
 
 
 def say(line: str) -> None:
@@ -73,6 +79,24 @@ def asks(path: str, count: int) -> dict[str, object]:
         "p99_ms": 1000 * seconds[len(seconds) * 99 // 100],
         "most_ms": 1000 * seconds[-1],
     }
+
+
+def tries(path: str) -> dict[str, object]:
+    """Connect to whatever appears beside the socket, all the time."""
+    directory = os.path.dirname(path)  # noqa: PTH120 - one string operation for each of very many attempts
+    attempts, opened = 0, list[str]()
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        for name in os.listdir(directory):  # noqa: PTH208
+            one = socket.socket(socket.AF_UNIX)
+            attempts += 1
+            try:
+                one.connect(f"{directory}/{name}")
+                opened.append(name)
+            except OSError:
+                continue
+            finally:
+                one.close()
+    return {"attempts": attempts, "opened": opened}
 
 
 def crowd(path: str, count: int, act: Act) -> dict[str, object]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import select
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from broker.client import TokenClientError, aio
 from broker.dev import faults
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
+from broker.server.routes import MOST_WAITERS
 from tests.daemon.running import Daemon, local_tables, store
 from tests.scale import scaled
 from tests.server.running import Client, request
@@ -109,3 +113,23 @@ def test_waiting_has_an_end(expired: Daemon, server: DevelopmentAuthorizationSer
     assert least - 0.1 < time.monotonic() - began < least + 8
     assert 503 == answer.status
     assert answer.json["retry_after"] >= 1
+
+
+def test_waiters_are_counted(expired: Daemon, server: DevelopmentAuthorizationServer) -> None:
+    """R-139: a hundred wait for one token; who comes later is told at once to come again, and nobody else waits."""
+    server.clear()
+    server.fault("token", "hang")
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(Client(expired.socket)) for _ in range(MOST_WAITERS + 50)]
+        for client in crowd:
+            client.send(request("/v1/tokens/deploy?wait=20s"))
+
+        def answered() -> list[socket.socket]:
+            return select.select([client.socket for client in crowd], [], [], 0)[0]
+
+        eventually(lambda: len(answered()) >= 50, what="those beyond are told")
+        began = time.monotonic()
+        status, _ = expired.ask("/v1/status")
+        assert 200 == status
+        assert time.monotonic() - began < 5
+        assert 50 == len(answered())

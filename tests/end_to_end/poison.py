@@ -61,6 +61,7 @@ def _of_aws(server: FaultServer) -> dict[str, str]:
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url,
         "AWS_ENDPOINT_URL": server.url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": server.url,
+        "AWS_ENDPOINT_URL_STS": server.url,
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_PROFILE": "poison",
         "AWS_REGION": "us-poison-1",

@@ -1,8 +1,9 @@
 """moto, an imitation of AWS, as a server: Secrets Manager and STS as far as the happy path goes.
 
-Owns the start of the server and a client of the operator. Trust it with secrets, versions and stages, not
-with rights, throttling or limits: it enforces none. After UpdateSecretVersionStage it answers a read without
-VersionStage from the wrong version, so rotate with PutSecretValue.
+Owns the start of the server and a client of the operator. Trust it with secrets, versions, stages, batches and the
+grammar of policies, not with rights, throttling or limits: it enforces none, and any key, role, external id or web
+identity is good enough for STS. After UpdateSecretVersionStage it answers a read without VersionStage, and a batch,
+from the wrong version, so rotate with PutSecretValue.
 """
 
 from __future__ import annotations

@@ -175,14 +175,20 @@ def test_web_identity_that_does_not_work_is_told_as_that(
     assert words in trouble(aws_server).message
 
 
-def test_role_on_moto(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("source", ["keys", "web identity"])
+def test_role_on_moto(moto: Moto, aws_home: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     """The requests are real ones: a stranger's server takes them, too."""
-    for name, value in moto.environment.items():
-        monkeypatch.setenv(name, value)
     operator = moto.client("secretsmanager")
-    operator.create_secret(Name="role/odc", SecretString='{"client_secret": "S3CR3T-moto"}')
+    name = f"role/{source}".replace(" ", "-")
+    operator.create_secret(Name=name, SecretString='{"client_secret": "S3CR3T-moto"}')
     # moto keeps an account of its own for each account of a role: the secret of ours is not there.
     ours = f"arn:aws:iam::{moto.client('sts').get_caller_identity()['Account']}:role/token-broker"
+    environment = moto.environment
+    if source == "web identity":
+        (aws_home / "token").write_text("S3CR3T-a.web.identity")
+        environment = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(aws_home / "token"), "AWS_ROLE_ARN": ours}
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
     broker = backend(moto.url, role_arn=ours, external_id="acme:7")
-    document = broker.read("role/odc", timeout_seconds=PATIENCE_SECONDS)
+    document = broker.read(name, timeout_seconds=PATIENCE_SECONDS)
     assert "S3CR3T-moto" == document.fields["client_secret"].reveal()

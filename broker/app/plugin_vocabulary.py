@@ -45,6 +45,14 @@ class PluginVocabulary:
         """The names that are installed."""
         return self._plugins.names("secret_backend" if kind == "secret_backends" else "sink")
 
+    def client_auth_trouble(self, method: str) -> str | None:
+        """Why this client authentication method cannot be used; None if it can."""
+        try:
+            self._plugins.client_auth(method)
+        except PluginError as error:
+            return error.message
+        return None
+
     def client_auth_methods(self) -> tuple[str, ...]:
         """The client authentication methods that are installed."""
         return self._plugins.names("client_auth")

@@ -6,7 +6,7 @@ the broker. Refuses to know: the rules (`broker.config`), what makes a directory
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from broker.cli import addresses
@@ -14,7 +14,7 @@ from broker.cli.options import Arguments, Command
 from broker.cli.streams import complain
 from broker.config.inspection import Inspection, inspect
 from broker.config.schema import Config
-from broker.errors import ConfigError, SinkError
+from broker.errors import ConfigError, Fault, SinkError
 
 COMMAND = Command(
     "check",
@@ -30,10 +30,12 @@ def run(arguments: Arguments) -> int:
     from broker.config.load import load
 
     path = addresses.config(arguments)
-    config = load(Path(path), environment=os.environ, vocabulary=vocabulary())
+    installed = vocabulary()
+    config = load(Path(path), environment=os.environ, vocabulary=installed)
     inspection = excused(inspect(config, directories=OutputDirectories(), key_files=CacheKeyFiles()), config)
-    if inspection.faults:
-        raise ConfigError(inspection.faults)
+    faults = (*inspection.faults, *client_auth_faults(config, installed.client_auth_trouble))
+    if faults:
+        raise ConfigError(faults)
     for note in inspection.notes:
         complain(f"note: {note}")
     print(f"{path}: ok, managed tokens: {', '.join(sorted(config.tokens)) or 'none'}")
@@ -47,6 +49,14 @@ def excused(inspection: Inspection, config: Config) -> Inspection:
         faults=tuple(fault for fault in inspection.faults if fault.path not in defaults),
         notes=(*(fault for fault in inspection.faults if fault.path in defaults), *inspection.notes),
     )
+
+
+def client_auth_faults(config: Config, trouble: Callable[[str], str | None]) -> Iterator[Fault]:
+    """Methods that are named and installed and cannot be used; the daemon finds that out at the first mint."""
+    for name, server in config.authorization_servers.items():
+        method = server.token_endpoint_auth_method
+        if method is not None and (message := trouble(method)) is not None:
+            yield Fault(f"authorization_servers.{name}.token_endpoint_auth_method", message)
 
 
 class OutputDirectories:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 BACKENDS = "token_broker.secret_backends"
 SINKS = "token_broker.sinks"
+CLIENT_AUTH = "token_broker.client_auth"
 
 GOOD_MODULE = """
 import msgspec

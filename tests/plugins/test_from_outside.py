@@ -12,8 +12,8 @@ import pytest
 from broker.api import API_VERSION
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.daemon.running import Daemon, local_tables, run_verb, store
-from tests.faults.daemons import token
-from tests.plugins.site import BACKENDS, GOOD_MODULE, SINKS, distribution
+from tests.faults.daemons import authorization_server, token
+from tests.plugins.site import BACKENDS, CLIENT_AUTH, GOOD_MODULE, SINKS, distribution
 
 ACME = """
 [secret_backends.acme]
@@ -121,6 +121,7 @@ def test_plugin_that_fails_to_import_takes_down_only_what_uses_it(
         daemon.wait_for(state="fresh", revision=1)
         unlucky = daemon.wait_for(name="unlucky", condition="misconfigured", state="absent")
         assert cause in unlucky["reason"]
+        assert "plug-in 'acme-sink'" in daemon.wait_for(condition="publish_failed")["reason"]
         assert 200 == daemon.ops("/readyz")[0]
         warnings = [line["message"] for line in daemon.lines("life_cycle")]
         assert f"secret_backends.acme.type: {cause}" in warnings
@@ -128,6 +129,27 @@ def test_plugin_that_fails_to_import_takes_down_only_what_uses_it(
     assert 78 == check.returncode
     assert f"secret_backends.acme.type: {cause}\n" in check.stderr
     assert "tokens.deploy.sinks[0].type: plug-in 'acme-sink'" in check.stderr
+
+
+def test_client_authentication_that_cannot_be_used_takes_down_only_its_tokens(
+    tmp_path: Path, site: Path, server: DevelopmentAuthorizationServer
+) -> None:
+    """It is loaded at the first mint, and by `check`."""
+    store(tmp_path, server.register("deploy").reveal())
+    entry = {CLIENT_AUTH: ["acme_jwt = acme_module:plugin"]}
+    distribution(site, "acme-vault", entry, acme_module="import acme_sdk\n")
+    tables = local_tables(server, tmp_path) + authorization_server(
+        "other", server.discovery_url, server.issuer, trust="allow_insecure_loopback = true"
+    )
+    tables += 'token_endpoint_auth_method = "acme_jwt"\n' + token("unlucky", server="other")
+    environment = {"PYTHONPATH": str(site)}
+    cause = "plug-in 'acme_jwt' (acme_module:plugin of acme-vault) cannot be imported: it needs the library 'acme_sdk'"
+    with Daemon(tmp_path, tables, extra=environment) as daemon:
+        daemon.wait_for(state="fresh", revision=1)
+        assert cause in daemon.wait_for(name="unlucky", condition="misconfigured")["reason"]
+        check = run_verb("check", "--config", daemon.config, extra=environment)
+    assert 78 == check.returncode
+    assert f"authorization_servers.other.token_endpoint_auth_method: {cause}" in check.stderr
 
 
 def test_repaired_plugin_is_used_after_a_reload(

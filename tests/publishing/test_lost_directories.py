@@ -33,6 +33,7 @@ def test_what_was_deleted_is_there_again_within_a_minute(tmp_path: Path, server:
         everything = {"deploy": deploy, **files}
         for name in everything:
             daemon.wait_for(name=name, state="fresh", condition="ok")
+        eventually(lambda: all(path.exists() for path in everything.values()), what="every file at first")
         before = {name: path.read_bytes() for name, path in everything.items()}
         inode = files["opened"].stat().st_ino
 

@@ -28,7 +28,7 @@ CREDENTIAL_SECONDS = 3.0
 """What a source of credentials is waited for: it comes before the call, whose time it takes."""
 
 PAUSE_SECONDS = 1.0
-"""After a failed look for credentials: hundreds of tokens may be waiting to look as well."""
+"""Between two looks for credentials after a failure: hundreds of tokens may be waiting to look as well."""
 
 
 class AwsSession:
@@ -48,6 +48,7 @@ class AwsSession:
         self._client_seconds = 0.0
         self._failure: Exception | None = None
         self._asked_again_at = 0.0
+        self._kept_until = 0.0
         quieten()
 
     def client(self, timeout_seconds: float) -> Any:
@@ -73,9 +74,12 @@ class AwsSession:
         return client
 
     def forget(self) -> None:
-        """Look for credentials anew at the next call: botocore keeps having found none, and keys read from a file."""
+        """Look for credentials anew at the next call: botocore keeps what it read from a file. Once in a pause."""
         with self._lock:
-            self._session = self._client = None
+            now = time.monotonic()
+            if now >= self._kept_until:
+                self._session = self._client = None
+                self._kept_until = now + PAUSE_SECONDS
 
     def close(self) -> None:
         """Close the connections; idempotent."""
@@ -135,16 +139,14 @@ def _session(options: SecretsManagerOptions, models: Loader) -> Any:
 
 
 def _client(session: Any, options: SecretsManagerOptions, timeout_seconds: float) -> Any:
-    client = boto3.session.Session(botocore_session=session).client(
+    maker = boto3.session.Session(botocore_session=session)
+    del session.get_component("data_loader").search_paths[1:]  # boto3 adds its own for each of its sessions
+    return maker.client(
         "secretsmanager",
         region_name=options.region,
         endpoint_url=options.endpoint_url,
         config=_config(options, timeout_seconds=timeout_seconds),
     )
-    del session.get_component("data_loader").search_paths[
-        1:
-    ]  # boto3 adds a directory for each of its sessions
-    return client
 
 
 def _config(options: SecretsManagerOptions, *, timeout_seconds: float) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -107,6 +108,18 @@ def test_refused_role_is_told_as_that_after_one_attempt(
     code, _, said = words.partition(": ")
     assert code == error.code
     assert said in error.message
+
+
+@pytest.mark.usefixtures("aws_keys")
+def test_refused_credentials_are_looked_for_anew_once_a_second(aws: Aws, aws_server: FaultServer) -> None:
+    """However many tokens meet the refusal."""
+    broker = backend(aws_server.url, role_arn=ROLE)
+    aws.secret = refused("UnrecognizedClientException")
+    began = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(SecretBackendUnavailable):
+            read(broker)
+    assert len(aws.roles) <= 2 + (time.monotonic() - began)
 
 
 @pytest.mark.usefixtures("aws_keys")

@@ -33,7 +33,7 @@ def serving(path: Path, *arguments: str, prefix: Sequence[str] = ()) -> Iterator
         child.wait_until(path.is_socket, timeout=30.0, what="the server is there")
         yield
     finally:
-        child.stop()
+        child.stop(grace_seconds=1.0)  # `unshare --fork` does not pass the request on
 
 
 @pytest.fixture

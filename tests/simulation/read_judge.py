@@ -10,6 +10,8 @@ from tests.simulation.sight import LATEST_FRACTION, Minted, Sight
 
 SETTLE_SECONDS = 2.0
 """From the answer of the server, or a start that finds a cached token, to the last reader."""
+STARVED_SETTLE_SECONDS = 15.0
+"""The same for a process that is given no CPU time for seconds on end."""
 CONVERGE_SECONDS = 960.0
 OVERDUE_SECONDS = 35.0
 KEPT_SECONDS = 300.0
@@ -113,7 +115,8 @@ class ReadJudge:
     def _expected(self, now: float, where: str) -> Minted | None:
         """The token that a reader can expect now."""
         best = self._best
-        settled = max(self._best_since, self._excuses.machine_ended) + SETTLE_SECONDS
+        settle = STARVED_SETTLE_SECONDS if self._excuses.has("machine") else SETTLE_SECONDS
+        settled = max(self._best_since, self._excuses.machine_ended) + settle
         if best is None or now <= settled or now >= best.ends - 1e-3:
             return None
         return None if where == "socket" and self._unknown_to_process else best

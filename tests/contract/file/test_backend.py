@@ -69,6 +69,22 @@ def test_generation_of_the_same_files_is_another_version(backend: FileBackend, d
     assert [True, True] == [one != two for one, two in zip(before, after, strict=True)]
 
 
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="this system does not count what is read")
+def test_version_reads_no_content(backend: FileBackend, directory: Path) -> None:
+    """A poll costs a few look-ups, whatever the size of the secret, and brings no secret into memory."""
+    write(directory / "odc" / "large", b"x" * (MAX_BYTES // 2))
+
+    def bytes_read() -> int:
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    before = bytes_read()
+    for path in ("odc", "odc/large"):
+        backend.version(path, timeout_seconds=PATIENCE_SECONDS)
+    assert MAX_BYTES // 8 > bytes_read() - before
+    backend.read("odc", timeout_seconds=PATIENCE_SECONDS)
+    assert MAX_BYTES // 2 <= bytes_read() - before
+
+
 @pytest.mark.soak
 def test_swaps_are_never_seen_half(backend: FileBackend, directory: Path) -> None:
     """While generations come and go as fast as can be, each read is one whole generation and none fails.

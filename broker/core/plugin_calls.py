@@ -30,7 +30,7 @@ class PluginCalls:
     def build(self, create: Callable[[], T], capabilities: frozenset[Capability]) -> T:
         """The backend that `create` gives. Raises SecretBackendError only."""
         backend = self._called("create", create)
-        lacking = missing_methods(backend, capabilities)
+        lacking = self._called("create", lambda: missing_methods(backend, capabilities))
         if lacking:
             raise SecretBackendUnusable(
                 f"{self._who} made a {type(backend).__name__} without {lacking}: report it to its author"
@@ -39,13 +39,24 @@ class PluginCalls:
 
     def document(self, call: Callable[[], object]) -> SecretDocument:
         """What `read` returns. Raises SecretBackendError only."""
-        return self._checked("read", self._called("read", call))
+        return self._called("read", lambda: self._checked("read", call()))
 
     def documents(
         self, call: Callable[[], object], paths: Collection[str]
     ) -> dict[str, SecretDocument | SecretBackendError]:
         """What `read_many` returns for these paths. Raises SecretBackendError only."""
-        answer = self._called("read_many", call)
+        return self._called("read_many", lambda: self._outcomes(call(), paths))
+
+    def version(self, call: Callable[[], object]) -> str | None:
+        """What `version` returns. Raises SecretBackendError only."""
+        answer = self._called("version", call)
+        if not isinstance(answer, str | None):
+            raise self._wrong("version", answer, "a str or None")
+        return answer
+
+    def _outcomes(
+        self, answer: object, paths: Collection[str]
+    ) -> dict[str, SecretDocument | SecretBackendError]:
         if not isinstance(answer, Mapping):
             raise self._wrong("read_many", answer, "a mapping of paths to outcomes")
         outcomes: list[tuple[object, object]] = list(answer.items())
@@ -56,13 +67,6 @@ class PluginCalls:
             error = outcome if isinstance(outcome, SecretBackendError) else None
             found[path] = error or self._checked("read_many", outcome)
         return found
-
-    def version(self, call: Callable[[], object]) -> str | None:
-        """What `version` returns. Raises SecretBackendError only."""
-        answer = self._called("version", call)
-        if not isinstance(answer, str | None):
-            raise self._wrong("version", answer, "a str or None")
-        return answer
 
     def _checked(self, method: str, answer: object) -> SecretDocument:
         if not isinstance(answer, SecretDocument):

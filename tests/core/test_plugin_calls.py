@@ -103,6 +103,20 @@ def test_exception_is_told_by_its_type(error: Any) -> None:
     )
 
 
+class OddMapping(dict[str, Secret]):
+    """A mapping with a mistake of its own."""
+
+    def items(self) -> Any:
+        raise RuntimeError("S3CR3T-1")
+
+
+def test_answer_that_cannot_even_be_looked_at_is_explained() -> None:
+    """What is done with it is still the plug-in's code."""
+    odd = document(fields=OddMapping())
+    for call in (lambda: CALLS.document(lambda: odd), lambda: CALLS.documents(lambda: {"x": odd}, ["x"])):
+        assert "raised RuntimeError in read" in said(call, SecretBackendUnavailable)
+
+
 def test_errors_of_the_api_pass() -> None:
     """They are the plug-in's own words."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -118,3 +119,34 @@ def test_restarts_refuse_nobody(
     assert daemon.socket.is_socket()
     assert str(daemon.socket) in {line["message"] for line in daemon.lines("life_cycle")}
     tell(f"{seen.total()} clients over restarts, longest stop {longest:.2f} s: {dict(seen)}")
+
+
+def unix_datagram() -> socket.socket:
+    """Of the right family, and the wrong type."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+
+def not_listening() -> socket.socket:
+    """Nobody could connect."""
+    return socket.socket(socket.AF_UNIX)
+
+
+def over_tcp() -> socket.socket:
+    """Anybody could."""
+    found = socket.socket(socket.AF_INET)
+    found.bind(("127.0.0.1", 0))
+    found.listen()
+    return found
+
+
+@pytest.mark.parametrize("make", [unix_datagram, not_listening, over_tcp])
+def test_what_cannot_be_ours_is_refused(daemon: HandedOver, make: Callable[[], socket.socket]) -> None:
+    """R-131: another kind of socket is a fault of the .socket unit, and told as one; it is not served."""
+    own = daemon.listening
+    with make() as daemon.listening:
+        process = daemon.start().process
+        assert process is not None
+        assert os.EX_CONFIG == process.wait(30)
+    daemon.listening = own
+    assert "not a listening Unix stream socket: check the .socket unit" in daemon.log.read_text()
+    assert daemon.socket.is_socket()

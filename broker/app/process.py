@@ -40,9 +40,12 @@ def lock_directories(table: BrokerTable, stack: ExitStack) -> tuple[str, ...]:
     Raises AlreadyRunning if another instance holds one, ConfigError if the runtime directory cannot be used. A state
     directory that cannot be used costs only what it would keep.
     """
-    _lock(Path(table.runtime_dir), RUNTIME_MODE, "broker.runtime_dir", stack)
+    runtime, state = Path(table.runtime_dir), Path(table.state_dir)
+    _lock(runtime, RUNTIME_MODE, "broker.runtime_dir", stack)
+    if state.exists() and state.samefile(runtime):
+        return ()
     try:
-        _lock(Path(table.state_dir), STATE_MODE, "broker.state_dir", stack)
+        _lock(state, STATE_MODE, "broker.state_dir", stack)
     except ConfigError as error:
         return tuple(str(fault) for fault in error.faults)
     return ()

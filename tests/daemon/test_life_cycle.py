@@ -172,3 +172,14 @@ def test_stale_socket_of_a_killed_daemon_is_no_obstacle(daemon: Daemon) -> None:
         lambda: run_verb("get", "deploy", "--socket", daemon.socket).returncode == 0,
         what="the socket answers",
     )
+
+
+def test_one_directory_may_be_runtime_and_state_directory(daemon: Daemon) -> None:
+    """It is locked once, not against ourselves; a second instance still has no place in it."""
+    text = daemon.config.read_text().replace(f"{daemon.directory}/state", f"{daemon.directory}/./run")
+    daemon.config.write_text(text)
+    daemon.start()
+    daemon.wait_for(state="fresh", condition="ok")
+    second = run_verb("run", "--config", str(daemon.config))
+    assert 73 == second.returncode
+    daemon.stop()

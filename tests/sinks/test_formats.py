@@ -5,19 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from string import Template
 from typing import Any, get_args
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.plugins import Plugins
 from broker.sinks.file import FileSinkOptions, plugin
-from broker.sinks.formats import Format
+from broker.sinks.formats import Format, render
 from broker.token_json import MEMBERS, members
 from tests.config.surroundings import MINIMAL, faults_of
 from tests.sinks.publishing import publication, sink_for
 
+TEMPLATES = (
+    st.lists(
+        st.sampled_from(
+            [
+                "$",
+                "$$",
+                "{",
+                "}",
+                "${",
+                *(f"${{{name}}}" for name in MEMBERS),
+                *(f"${name}" for name in MEMBERS),
+            ]
+        )
+    )
+    .map("".join)
+    .filter(bool)
+)
 GOLDEN = Path(__file__).parent / "golden"
 GIVEN_WITH: dict[str, dict[str, Any]] = {
     "netrc": {"machine": "api.example"},
@@ -135,10 +155,25 @@ def test_a_template_is_judged_when_it_is_loaded(template: str | None, message: s
     assert ("template", message) == (fault.path, fault.message)
 
 
+@given(st.text(st.sampled_from("$${}ab_ \n") | st.characters(codec="utf-8"), min_size=1) | TEMPLATES)
+def test_a_template_without_a_fault_can_be_rendered_and_no_other(template: str) -> None:
+    """What is accepted at load never fails at a publication, whatever the text."""
+    options = FileSinkOptions(path="/run/t", format="template", template=template)
+    published = publication(1)
+    words = {key: str(value) for key, value in members(published.token_name, published.revision).items()}
+    try:
+        rendered = Template(template).substitute({**words, "scope": ""}).encode()
+    except (KeyError, ValueError):
+        assert ["template"] == [fault.path for fault in plugin.check(options)]
+    else:
+        assert () == plugin.check(options)
+        assert rendered == render(published, options)
+
+
 def test_the_names_of_the_members_are_those_of_the_json() -> None:
     """What a template may name is what format json has."""
-    given = publication(1)
-    assert list(MEMBERS) == list(members(given.token_name, given.revision))
+    published = publication(1)
+    assert list(MEMBERS) == list(members(published.token_name, published.revision))
 
 
 @pytest.mark.parametrize("machine", ["api.example:443", "https://api.example", "a b", "", "x\n", "x\ty"])

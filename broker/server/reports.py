@@ -34,9 +34,11 @@ def parse(body: bytes) -> Report:
         raise InvalidReport(error.message) from None
     fingerprint, requested_at = members.get("fingerprint"), members.get("requested_at")
     if not isinstance(fingerprint, str) or not _FINGERPRINT.fullmatch(fingerprint):
-        raise InvalidReport("fingerprint must be the first 16 hex digits of the SHA-256 of the token")
+        raise InvalidReport(
+            "the member fingerprint must be the first 16 hex digits of the SHA-256 of the token"
+        )
     if requested_at is not None and not _is_number(requested_at):
-        raise InvalidReport("requested_at must be a number of Unix seconds")
+        raise InvalidReport("the member requested_at must be a number of Unix seconds")
     return Report(fingerprint.lower(), requested_at)
 
 

@@ -241,7 +241,7 @@ def _durations(query: str, *names: str) -> tuple[float, ...]:
         try:
             (value,) = map(seconds, values)
         except ValueError:
-            raise InvalidQuery(f"{name} must be one duration such as 60s, 500ms or 5") from None
+            raise InvalidQuery(f"the parameter {name} must be one duration such as 60s, 500ms or 5") from None
         found.append(value)
     return tuple(found)
 

@@ -73,7 +73,7 @@ def test_each_answer_is_described(label: str, mode: GenerationMode, to_daemon: r
     """Status, media type and members, for what is asked rightly and wrongly; what is asked wrongly is refused."""
 
     @settings(
-        max_examples=scaled(short=100, whole=5000),
+        max_examples=scaled(short=100, whole=1000),
         deadline=None,
         derandomize=True,
         database=None,

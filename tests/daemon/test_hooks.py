@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -165,6 +166,19 @@ def test_a_stop_ends_a_running_program(tmp_path: Path, server: Server) -> None:
     eventually(lambda: not Path(f"/proc/{pid}").exists(), what="the program is gone")
     assert ["begin 1"] == told(tmp_path)
     assert [] == daemon.lines("hook_ran") + daemon.lines("workers_stuck")
+
+
+def test_a_reload_ends_the_old_program_and_tells_the_new_one(tmp_path: Path, server: Server) -> None:
+    """The change that the old one did not get to the end of is news to its successor; nothing is minted for it."""
+    with hooked(tmp_path, server, shell(WORK, tmp_path)) as daemon:
+        wait_told(tmp_path, 1)
+        pid = eventually(lambda: (tmp_path / "pid").read_text().strip(), what="its number")
+        daemon.write(local_tables(server, tmp_path, files=shell(NOTE, tmp_path)))
+        os.kill(daemon.pid, signal.SIGHUP)
+        fingerprint = daemon.ask("/v1/tokens/deploy")[1]["fingerprint"]
+        assert ["begin 1", f"1 {fingerprint}"] == wait_told(tmp_path, 2)
+        eventually(lambda: not Path(f"/proc/{pid}").exists(), what="the old program is gone")
+        assert 1 == server.ledger.count("token")
 
 
 @pytest.mark.publishing

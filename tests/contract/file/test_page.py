@@ -45,6 +45,18 @@ def as_volume(directory: Path, secret: str) -> None:
     mount(directory, secret[-8:], client_id="deploy", client_secret=secret)
 
 
+def pointed(configuration: str, directory: Path, server: DevelopmentAuthorizationServer) -> str:
+    """Answer a configuration of the page with this machine's names of places and hosts."""
+    tables = re.sub(r'directory = "/etc/[a-z/-]+"', f'directory = "{directory}"', configuration)
+    tables = tables.replace(
+        'issuer = "https://tenant.example"',
+        f'token_endpoint = "{server.token_endpoint}"\nallow_insecure_loopback = true',
+    )
+    return tables.replace(
+        "[tokens.deploy]\n", '[tokens.deploy]\nmin_lifetime = "1s"\npoll_secret_version = "1s"\n'
+    )
+
+
 @pytest.mark.parametrize(
     ("configuration", "place"),
     list(zip(CONFIGURATIONS, (in_json, as_credential, as_volume), strict=True)),
@@ -57,15 +69,9 @@ def test_configuration_of_the_page_gets_tokens(
     directory = tmp_path / "secrets"
     directory.mkdir(mode=0o700)
     place(directory, server.register("deploy").reveal())
-    tables = re.sub(r'directory = "/etc/[a-z/-]+"', f'directory = "{directory}"', configuration)
-    tables = tables.replace(
-        'issuer = "https://tenant.example"',
-        f'token_endpoint = "{server.token_endpoint}"\nallow_insecure_loopback = true',
-    )
-    tables = tables.replace(
-        "[tokens.deploy]\n", '[tokens.deploy]\nmin_lifetime = "1s"\npoll_secret_version = "1s"\n'
-    )
-    with Daemon(tmp_path, tables, extra={"CREDENTIALS_DIRECTORY": str(directory)}) as daemon:
+    with Daemon(
+        tmp_path, pointed(configuration, directory, server), extra={"CREDENTIALS_DIRECTORY": str(directory)}
+    ) as daemon:
         first = daemon.wait_for(state="fresh", revision=1)
         place(directory, server.rotate("deploy").reveal())
         second = daemon.wait_for(state="fresh", revision=2)
@@ -73,4 +79,27 @@ def test_configuration_of_the_page_gets_tokens(
         assert 0 == daemon.stop()[0]
     assert [] == [
         line["message"] for line in daemon.lines("life_cycle") if "secret backend" in line["message"]
+    ]
+
+
+def test_volume_that_everybody_can_read_is_used_and_told_once(
+    tmp_path: Path, server: DevelopmentAuthorizationServer
+) -> None:
+    """As the kubelet mounts it: 0644 in a directory that is open to all, with the sticky bit."""
+    directory = tmp_path / "secrets"
+    directory.mkdir()
+    directory.chmod(0o1777)
+    as_volume(directory, server.register("deploy").reveal())
+    for file in directory.glob("..*/*"):
+        file.chmod(0o644)
+    with Daemon(tmp_path, pointed(CONFIGURATIONS[2], directory, server)) as daemon:
+        daemon.wait_for(state="fresh", revision=1)
+        for revision in (2, 3):
+            daemon.ask("/v1/tokens/deploy/renew?wait=10s", "POST")
+            daemon.wait_for(state="fresh", revision=revision)
+    told = [line["message"] for line in daemon.lines("life_cycle") if "secret backend" in line["message"]]
+    assert sorted(told) == [
+        f"secret backend mounted: {directory}/{name} can be read by everybody (mode 0644): "
+        "chmod o-r, or make it 0600 where it is mounted"
+        for name in ("client_id", "client_secret")
     ]

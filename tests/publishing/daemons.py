@@ -10,6 +10,7 @@ from pathlib import Path
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.daemon.running import Daemon, local_tables, store
+from tests.waiting import eventually
 
 
 def daemon_of(server: DevelopmentAuthorizationServer, directory: Path, files: Mapping[str, Path]) -> Daemon:
@@ -29,6 +30,14 @@ path = "{path}"
         for name, path in files.items()
     ]
     return Daemon(directory, "\n".join(tables))
+
+
+def all_published(daemon: Daemon, files: Mapping[str, Path]) -> dict[str, bytes]:
+    """Wait until every token is in its file; the contents. A token is fresh a moment before its file is there."""
+    for name, path in files.items():
+        daemon.wait_for(name=name, state="fresh", condition="ok")
+        eventually(path.exists, what=f"{path}")
+    return {name: path.read_bytes() for name, path in files.items()}
 
 
 def mints(server: DevelopmentAuthorizationServer, name: str) -> int:

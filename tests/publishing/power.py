@@ -18,6 +18,7 @@ from typing import Final, Literal
 
 from tests.cache import missing, require
 from tests.publishing.xfs import SMALLEST_BYTES, make_xfs
+from tests.waiting import eventually
 
 MIB: Final = 1024 * 1024
 INNER: Final = "inner.img"
@@ -98,4 +99,7 @@ def mounted(image: Path, at: Path, kind: Kind, options: str) -> Iterator[Path]:
     try:
         yield at
     finally:
-        subprocess.run(["umount", at], check=True)
+        # A loop device lets go of the file behind it a moment after it was unmounted.
+        eventually(
+            lambda: subprocess.run(["umount", at], check=False).returncode == 0, what=f"{at} unmounted"
+        )

@@ -12,7 +12,7 @@ import pytest
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.daemon.restarting import told
 from tests.daemon.running import Daemon
-from tests.publishing.daemons import daemon_of, mints
+from tests.publishing.daemons import all_published, daemon_of, mints
 from tests.publishing.places import mount, tmpfs
 from tests.sinks.publishing import entries
 from tests.sinks.tracing import traced
@@ -40,8 +40,7 @@ def files(tmp_path: Path) -> Iterator[dict[str, Path]]:
 def daemon(tmp_path: Path, server: Server, files: dict[str, Path]) -> Iterator[Daemon]:
     """Running, with every token published."""
     with daemon_of(server, tmp_path, files) as daemon:
-        for name in files:
-            daemon.wait_for(name=name, state="fresh", condition="ok")
+        all_published(daemon, files)
         yield daemon
 
 
@@ -103,8 +102,7 @@ def test_a_disk_that_fails_is_tried_again_without_another_mint(
     """F-31: EIO from the disk of a running daemon; told as publish_failed, and the socket goes on serving."""
     path = tmp_path / "run" / "tokens" / "deploy"
     with daemon_of(server, tmp_path, {}) as daemon:
-        daemon.wait_for(state="fresh", condition="ok")
-        before = path.read_bytes()
+        before = all_published(daemon, {"deploy": path})["deploy"]
         # Only in the directory of the file: the daemon closes other things as well.
         fault = ("-f", "-P", str(path.parent), "-e", f"trace={call}", "-e", f"inject={call}:error=EIO")
         with traced(daemon.pid, tmp_path / "trace", *fault):

@@ -25,7 +25,7 @@ ERRORS: Final = ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EMFILE", "EINTR")
 THE_NAME_CHANGES: Final = "renameat"
 LENGTH: Final = 20
 """Of the changing part of all tokens alike: then the old content is read and compared, too."""
-ROUNDS: Final = scaled(short=1, whole=20)
+ROUNDS: Final = scaled(short=1, whole=10)
 
 
 @pytest.fixture

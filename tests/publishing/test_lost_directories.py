@@ -13,7 +13,7 @@ import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.daemon.running import run_verb
-from tests.publishing.daemons import daemon_of, mints
+from tests.publishing.daemons import all_published, daemon_of, mints
 from tests.publishing.places import mount, tmpfs
 from tests.waiting import eventually
 
@@ -31,10 +31,7 @@ def test_what_was_deleted_is_there_again_within_a_minute(tmp_path: Path, server:
         daemon = stack.enter_context(daemon_of(server, tmp_path, files))
         deploy = tmp_path / "run" / "tokens" / "deploy"
         everything = {"deploy": deploy, **files}
-        for name in everything:
-            daemon.wait_for(name=name, state="fresh", condition="ok")
-        eventually(lambda: all(path.exists() for path in everything.values()), what="every file at first")
-        before = {name: path.read_bytes() for name, path in everything.items()}
+        before = all_published(daemon, everything)
         inode = files["opened"].stat().st_ino
 
         shutil.rmtree(tmp_path / "run")
@@ -75,8 +72,13 @@ def test_what_is_no_file_is_refused_and_a_foreign_file_replaced(tmp_path: Path, 
             record = daemon.wait_for(name=name, condition="publish_failed")
             assert f"{files[name]} is {kind}, not a file: remove it" in record["reason"]
             assert 200 == daemon.ask(f"/v1/tokens/{name}")[0]
+        eventually(
+            lambda: {files[name].read_text() for name in ("linked", "foreign")}.isdisjoint(
+                {"shared", "theirs"}
+            ),
+            what="both are replaced",
+        )
         for name in ("linked", "foreign"):
-            daemon.wait_for(name=name, condition="ok", state="fresh")
             status = files[name].stat()
             assert (0o100600, os.geteuid(), 1) == (status.st_mode, status.st_uid, status.st_nlink)
             assert server.introspect(files[name].read_text())["active"] is True

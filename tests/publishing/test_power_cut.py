@@ -16,7 +16,7 @@ from tests.sinks.publishing import publication, sink_for, token_text
 
 pytestmark = [pytest.mark.publishing, pytest.mark.soak]
 
-ROUNDS = scaled(short=1, whole=20)
+ROUNDS = scaled(short=1, whole=5)
 OLD, NEW = token_text(1, fill=3_000), token_text(2, fill=3_000)
 
 

@@ -111,7 +111,10 @@ async def _connection(data: bytes, cuts: tuple[int, ...]) -> list[int]:
     for start, end in pairwise(edges):
         if not transport.closed:
             connection.data_received(data[start:end])
-    await asyncio.sleep(0)
+    answered = -1
+    while answered != len(transport.sent):  # more requests than are answered in one turn of the loop
+        answered = len(transport.sent)
+        await asyncio.sleep(0)
     if not transport.closed:
         connection.eof_received()
     connection.finish()

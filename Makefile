@@ -40,10 +40,10 @@ test-servers: $(VENV)/.test ## Run the tests against Keycloak (needs java and mv
 	$(PY) -m pytest -m keycloak $(ARGS)
 
 test-backends: $(VENV)/.test ## Run the slower proofs about secret backends
-	$(PY) -m pytest -m backends $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) -m backends $(ARGS)
 
 test-publishing: $(VENV)/.test ## Run the slower proofs about files: system calls, crashes, real consumers (needs strace and Debian packages)
-	$(PY) -m pytest -m publishing $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) -m publishing $(ARGS)
 
 test-sockets: $(VENV)/.test ## Run the slower proofs about the socket: other uids, thousands of connections (as root)
 	$(PY) -m pytest -m sockets $(ARGS)

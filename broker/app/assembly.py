@@ -27,6 +27,7 @@ from broker.core.managed_token import ManagedToken
 from broker.core.minter import Authenticate, Minter
 from broker.core.naps import Naps
 from broker.core.renewer import Renewer
+from broker.core.rounds import Rounds
 from broker.core.secret_watch import SecretWatch
 from broker.core.store import Store
 from broker.events import TokenRemoved
@@ -48,11 +49,13 @@ class Assembly:
         self._rng = outside.rng
         self._backends: dict[str, tuple[PluginTable, BackendClient]] = {}
         self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
+        self._clients: Mapping[str, BackendClient] = {}
         self._units: dict[str, Unit] = {}
         self._naps = Naps(outside.clock)
         self._heartbeat = Heartbeat(self._naps, outside.observer, every_seconds=beat_seconds)
-        self._beating: asyncio.Task[None] | None = None
-        self._cache = CachePlace(outside, self._naps)
+        self._rounds: Rounds | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._cache = CachePlace(outside)
         self._places = PublisherPlaces(outside, self._naps)
 
     @property
@@ -62,8 +65,12 @@ class Assembly:
 
     async def apply(self, config: Config, group: asyncio.TaskGroup) -> None:
         """Start, stop and replace what differs from the configuration in force; the rest is not touched (R-012)."""
-        if self._beating is None:
-            self._beating = group.create_task(supervise("heartbeat", self._heartbeat.run), name="heartbeat")
+        if self._rounds is None:
+            self._rounds = Rounds(self._naps, group)
+            self._tasks = [
+                group.create_task(supervise(name, run), name=name)
+                for name, run in (("heartbeat", self._heartbeat.run), ("rounds", self._rounds.run))
+            ]
         old_backends, old_servers = dict(self._backends), dict(self._servers)
         self._backends = {
             name: _kept(old_backends, name, table) or (table, self._backend(name, table))
@@ -73,14 +80,15 @@ class Assembly:
             name: _kept(old_servers, name, table) or (table, self._server(name, table))
             for name, table in config.authorization_servers.items()
         }
-        self._cache.apply(config, {name: client for name, (_, client) in self._backends.items()}, group)
+        self._clients = {name: client for name, (_, client) in self._backends.items()}
+        self._cache.apply(config, self._clients, group)
         for name in sorted(set(self._units) - set(config.tokens)):
             self._store.remove(name)
             await self._units.pop(name).stop(keep=frozenset())
             await self._cache.remove(name)
             self._observer(TokenRemoved(token=name))
         for name, table in config.tokens.items():
-            await self._apply_token(name, table, group)
+            await self._apply_token(name, table, self._rounds)
         await asyncio.gather(
             *(client.close() for name, (_, client) in old_backends.items() if not self._uses(client)),
             *(server.close() for name, (_, server) in old_servers.items() if not self._uses(server)),
@@ -88,8 +96,8 @@ class Assembly:
 
     async def stop(self) -> None:
         """Stop everything; published files stay."""
-        if self._beating is not None:
-            self._beating.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*(unit.stop(keep=None) for unit in self._units.values()))
         await asyncio.gather(
             *(client.close() for _, client in self._backends.values()),
@@ -98,32 +106,27 @@ class Assembly:
         self._places.close()
         self._cache.stop()
 
-    async def _apply_token(self, name: str, table: TokenTable, group: asyncio.TaskGroup) -> None:
+    async def _apply_token(self, name: str, table: TokenTable, rounds: Rounds) -> None:
         old = self._units.get(name)
-        fingerprint = self._fingerprint(table)
-        if old is not None and old.fingerprint == fingerprint:
+        surroundings = self._surroundings(table)
+        if old is not None and old.surroundings == surroundings and _same(old.table, table):
             old.table = table
             return
-        new = self._unit(name, table, fingerprint, old)
+        new = self._unit(name, table, surroundings, old)
         if old is not None:
             await old.stop(keep=new.targets)
         self._units[name] = new
         self._store.put(new.token, new.renewer.request)
-        new.start(group)
+        new.start(rounds)
 
-    def _fingerprint(self, table: TokenTable) -> object:
+    def _surroundings(self, table: TokenTable) -> object:
         return (
-            [
-                getattr(table, field)
-                for field in table.__struct_fields__
-                if field not in ("allow", "required")
-            ],
             self._servers[table.authorization_server][0],
-            [self._backends[name][0] for name in _backend_names(table)],
+            tuple(self._backends[name][0] for name in _backend_names(table)),
             self._cache.built_from,
         )
 
-    def _unit(self, name: str, table: TokenTable, fingerprint: object, old: Unit | None) -> Unit:
+    def _unit(self, name: str, table: TokenTable, surroundings: object, old: Unit | None) -> Unit:
         token = ManagedToken(
             name,
             renew_at=table.renew_at,
@@ -136,7 +139,7 @@ class Assembly:
             client_secrets=table.client_secrets,
             client_secret_expires=table.client_secret_expires,
             strip_newline=table.strip_newline,
-            backends={backend: client for backend, (_, client) in self._backends.items()},
+            backends=self._clients,
             clock=self._clock,
         )
         server_table, server = self._servers[table.authorization_server]
@@ -185,7 +188,7 @@ class Assembly:
         return Unit(
             token=token,
             table=table,
-            fingerprint=fingerprint,
+            surroundings=surroundings,
             identity=identity,
             keeper=self._cache.keeper(token, identity=identity, renew=renewer.request),
             renewer=renewer,
@@ -237,6 +240,14 @@ class Assembly:
 
     def _uses(self, part: object) -> bool:
         return any(part is other for _, other in (*self._backends.values(), *self._servers.values()))
+
+
+def _same(old: TokenTable, new: TokenTable) -> bool:
+    """Whether a unit built from one is as good for the other."""
+    ignored = ("allow", "required")
+    return all(
+        getattr(old, field) == getattr(new, field) for field in new.__struct_fields__ if field not in ignored
+    )
 
 
 def _kept(old: Mapping[str, tuple[Any, Any]], name: str, table: Any) -> Any:

@@ -17,15 +17,13 @@ from broker.core.cache.keeper import Keeper
 from broker.core.cache.key import CacheKey
 from broker.core.cache.token_cache import TokenCache
 from broker.core.managed_token import ManagedToken
-from broker.core.naps import Naps
 
 
 class CachePlace:
     """Builds the cache and its keepers; without `[cache]` there are none."""
 
-    def __init__(self, outside: Outside, naps: Naps) -> None:
+    def __init__(self, outside: Outside) -> None:
         self._outside = outside
-        self._naps = naps
         self._state_dir: str | None = None
         self._cache: TokenCache | None = None
         self._sweep: asyncio.Task[None] | None = None
@@ -54,7 +52,7 @@ class CachePlace:
             identity=identity,
             cache=self._cache,
             renew=renew,
-            naps=self._naps,
+            clock=self._outside.clock,
         )
 
     async def remove(self, name: str) -> None:

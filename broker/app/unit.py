@@ -6,23 +6,35 @@ import asyncio
 from collections.abc import Sequence
 
 from broker.app.publisher_place import PublisherPlace
-from broker.app.supervision import supervise
 from broker.config.schema import TokenTable
 from broker.core.cache.keeper import Keeper
 from broker.core.managed_token import ManagedToken
 from broker.core.renewer import Renewer
+from broker.core.rounds import NOW, WOKEN, Round, Rounds
 from broker.core.secret_watch import SecretWatch
 
 
 class Unit:
     """The running parts of one managed token."""
 
+    __slots__ = (
+        "_keeper",
+        "_places",
+        "_rounds",
+        "_watch",
+        "identity",
+        "renewer",
+        "surroundings",
+        "table",
+        "token",
+    )
+
     def __init__(
         self,
         *,
         token: ManagedToken,
         table: TokenTable,
-        fingerprint: object,
+        surroundings: object,
         identity: str,
         keeper: Keeper | None,
         renewer: Renewer,
@@ -31,41 +43,45 @@ class Unit:
     ) -> None:
         self.token = token
         self.table = table
-        self.fingerprint = fingerprint
-        """Everything in the configuration that this unit was built from; equal means unchanged."""
+        self.surroundings = surroundings
+        """What else in the configuration this unit was built from."""
         self.identity = identity
         self._keeper = keeper
         self.renewer = renewer
         self._watch = watch
         self._places = tuple(publishers)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._rounds: tuple[Round, ...] = ()
 
-    def start(self, group: asyncio.TaskGroup) -> None:
-        """Start the tasks."""
-        name = self.token.name
-        works = [(f"cache {name}", self._keeper.run)] if self._keeper else []
-        works += [(f"renewer {name}", self._renew), (f"secret watch {name}", self._watch.run)]
-        works += [(f"publisher {name} {place.target}", place.publisher.run) for place in self._places]
-        works += [(f"hook {name} {place.target}", place.hook.run) for place in self._places if place.hook]
-        self._tasks = [
-            group.create_task(supervise(task_name, work), name=task_name) for task_name, work in works
-        ]
+    def start(self, rounds: Rounds) -> None:
+        """Have all parts do their rounds."""
+        name, token = self.token.name, self.token
+        first = WOKEN if token.revision is None else NOW
+        self.renewer.round = rounds.start(f"renewer {name}", self._renew)
+        woken = [rounds.start(f"secret watch {name}", self._watch.turn, at=self._watch.due())]
+        if self._keeper is not None:
+            woken.append(rounds.start(f"cache {name}", self._keeper.turn))
+        for place in self._places:
+            woken.append(rounds.start(f"publisher {name} {place.target}", place.publisher.turn, at=first))
+            if place.hook is not None:
+                place.hook.round = rounds.start(f"hook {name} {place.target}", place.hook.turn)
+                self._rounds += (place.hook.round,)
+        token.wakes(*woken)
+        self._rounds += (self.renewer.round, *woken)
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> float:
         """No mint before it is known that the cache holds no token."""
         if self._keeper is not None:
             await self._keeper.first_look()
-        await self.renewer.run()
+        return await self.renewer.turn()
 
     async def stop(self, *, keep: frozenset[str] | None) -> None:
-        """Cancel the tasks and close the sinks.
+        """End the rounds and close the sinks.
 
         `keep` names the targets that a successor goes on publishing; None at shutdown, when every file stays.
         """
         await asyncio.gather(*(place.hook.stop() for place in self._places if place.hook is not None))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        turns = [turn for work in self._rounds if (turn := work.stop())]
+        await asyncio.gather(*turns, return_exceptions=True)
         if self._keeper is not None:
             await self._keeper.flush()
         await asyncio.gather(

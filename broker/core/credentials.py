@@ -36,6 +36,20 @@ class Credentials:
 class CredentialSource:
     """The credentials of one managed token: one for each configured client secret, the last winner first."""
 
+    __slots__ = (
+        "_backends",
+        "_client_id",
+        "_clock",
+        "_expires",
+        "_good",
+        "_refs",
+        "_rejected",
+        "_strip_newline",
+        "_versions",
+        "_winner",
+        "attempted",
+    )
+
     def __init__(
         self,
         *,

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from broker.core.naps import Naps
 from broker.core.retrying import until_success
+from broker.core.rounds import WOKEN, Round
 from broker.core.sole_calls import SoleCalls
 from broker.errors import BrokerError, HookError
 from broker.events import HookRan
@@ -65,6 +66,8 @@ class HookCaller:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
+        self.round: Round | None = None
+        """What has to be woken for a change."""
         self.owes = False
         """Whether a change has not been told at all: not even in an attempt that failed."""
 
@@ -74,17 +77,19 @@ class HookCaller:
             self._latest = publication
             self.owes = True
             self._news.set()
+            if self.round is not None:
+                self.round.wake()
 
     def withdrawn(self) -> None:
         """There is nothing in the sink any more, and so nothing to tell."""
         self._latest = None
         self.owes = False
 
-    async def run(self) -> None:
-        """For ever. Ends only by cancellation."""
-        while True:
-            await self._news.wait()
+    async def turn(self) -> float:
+        """Tell what is to be told (`broker.core.rounds`)."""
+        if self._news.is_set():
             await until_success(self._tell, decide=self._decide, sleep=self._nap)
+        return WOKEN
 
     async def stop(self) -> None:
         """End what is under way, waiting two seconds at most; what was not told is told by the next process."""

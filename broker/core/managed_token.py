@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from broker.core.rounds import Round
 from broker.errors import Condition
 from broker.events import StateChanged
 from broker.model import Moment, Revision, TokenRecord, TokenState
@@ -19,6 +20,8 @@ from broker.ports import Clock, Observer
 class ManagedToken:
     """One configured name."""
 
+    __slots__ = ("_broken_sinks", "_clock", "_observer", "_rounds", "_told", "_waiters", "life", "name")
+
     def __init__(
         self, name: str, *, renew_at: float, min_lifetime_seconds: float, clock: Clock, observer: Observer
     ) -> None:
@@ -27,7 +30,8 @@ class ManagedToken:
         self._clock = clock
         self._observer = observer
         self._broken_sinks: dict[str, str] = {}
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}
+        self._rounds: tuple[Round, ...] = ()
         self._told: tuple[TokenState, Condition] = ("absent", "renewing")
 
     def apply(self, event: lives.Event) -> tuple[lives.Effect, ...]:
@@ -98,11 +102,15 @@ class ManagedToken:
     async def changed(self) -> None:
         """Return at the next change of revision, state or condition."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(future)
+        self._waiters[future] = None
         try:
             await future
         finally:
-            self._waiters.discard(future)
+            self._waiters.pop(future)
+
+    def wakes(self, *works: Round) -> None:
+        """Give these works a turn at each change of revision, state or condition."""
+        self._rounds += works
 
     def look(self) -> None:
         """Tell observers if time alone changed the state."""
@@ -117,4 +125,6 @@ class ManagedToken:
         for future in self._waiters:
             if not future.done():
                 future.set_result(None)
+        for work in self._rounds:
+            work.wake()
         self.look()

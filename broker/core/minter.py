@@ -37,6 +37,17 @@ class Minted:
 class Minter:
     """Mints for one managed token."""
 
+    __slots__ = (
+        "_asked_at",
+        "_client_auth",
+        "_clock",
+        "_default_lifetime_seconds",
+        "_naps",
+        "_request",
+        "credentials",
+        "server",
+    )
+
     def __init__(
         self,
         *,

@@ -7,7 +7,6 @@ sink never queues old tokens: it is given the current one when it is ready for i
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 
@@ -15,6 +14,7 @@ from broker.core.hook_caller import HookCaller
 from broker.core.managed_token import ManagedToken
 from broker.core.naps import Naps
 from broker.core.retrying import until_success
+from broker.core.rounds import NOW, WOKEN
 from broker.core.sole_calls import SoleCalls
 from broker.errors import BrokerError, SinkError
 from broker.events import Published
@@ -29,6 +29,25 @@ REPAIR_SECONDS = 45.0
 
 class Publisher:
     """Publishes one managed token to one sink."""
+
+    __slots__ = (
+        "_calls",
+        "_clock",
+        "_create",
+        "_failures",
+        "_hook",
+        "_naps",
+        "_observer",
+        "_repair_at",
+        "_rng",
+        "_sink",
+        "_sink_type",
+        "_target",
+        "_token",
+        "_withdraw_on_expiry",
+        "_withdrawn",
+        "published",
+    )
 
     def __init__(
         self,
@@ -65,25 +84,26 @@ class Publisher:
         self._failures = 0
         self.published = 0
         """The last revision that this sink took; zero if none."""
+        self._repair_at = 0.0
+        self._withdrawn = 0
 
-    async def run(self) -> None:
-        """For ever. Ends only by cancellation."""
-        withdrawn = 0
-        while True:
-            revision = self._token.revision
-            if revision is None:
-                await self._token.changed()
-                continue
-            left = revision.token.remaining_seconds(self._clock.now())
-            if left > 0:
-                if self.published != revision.number or not await self._repaired():
-                    await until_success(self._publish, decide=self._decide, sleep=self._nap)
-                await self._superseded_within(min(left, REPAIR_SECONDS))
-            elif self._withdraw_on_expiry and withdrawn != revision.number:
-                await until_success(self._withdraw, decide=self._decide, sleep=self._nap)
-                withdrawn = revision.number
-            else:
-                await self._token.changed()
+    async def turn(self) -> float:
+        """Publish, repair or withdraw if there is cause; when to look again (`broker.core.rounds`)."""
+        revision, now = self._token.revision, self._clock.now()
+        if revision is None:
+            return WOKEN
+        left = revision.token.remaining_seconds(now)
+        if left > 0:
+            if self.published == revision.number and now.boot < self._repair_at:
+                return self._repair_at  # woken by what does not concern us
+            if self.published != revision.number or not await self._repaired():
+                await until_success(self._publish, decide=self._decide, sleep=self._nap)
+            self._repair_at = self._clock.now().boot + min(left, REPAIR_SECONDS)
+            return self._repair_at if self.published == self._number() else NOW
+        if self._withdraw_on_expiry and self._withdrawn != revision.number:
+            await until_success(self._withdraw, decide=self._decide, sleep=self._nap)
+            self._withdrawn = revision.number
+        return WOKEN
 
     async def stop(self, *, withdraw: bool) -> None:
         """Close the sink; `withdraw` when the token left the configuration and its files are to go with it."""
@@ -144,14 +164,13 @@ class Publisher:
     def _decide(self, error: BrokerError) -> float:
         self._failures += 1
         self._token.sink_broke(self._target, error.message)
-        revision = self._token.revision
         self._observer(
             Published(
                 token=self._token.name,
                 sink=self._sink_type,
                 target=self._target,
                 outcome="failure",
-                revision=revision.number if revision else 0,
+                revision=self._number(),
                 message=error.message,
             )
         )
@@ -160,10 +179,5 @@ class Publisher:
     async def _nap(self, seconds: float) -> None:
         await self._naps.until(self._clock.now().boot + seconds)
 
-    async def _superseded_within(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                while self._token.revision is None or self._token.revision.number == self.published:
-                    await self._token.changed()
-        except TimeoutError:
-            return
+    def _number(self) -> int:
+        return self._token.revision.number if self._token.revision else 0

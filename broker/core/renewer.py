@@ -1,4 +1,4 @@
-"""The loop of one managed token: wait until renewal is due, mint until it worked, begin again.
+"""The rounds of one managed token: rest until renewal is due, mint until it worked, begin again.
 
 Owns: the single flight of one token (nobody else mints for it, whoever asks) and the sleeping. Refuses to know: how an
 attempt is made, and every decision (`policy.life`).
@@ -13,10 +13,11 @@ from broker.core.managed_token import ManagedToken
 from broker.core.minter import Minted, Minter
 from broker.core.naps import Naps
 from broker.core.retrying import until_success
+from broker.core.rounds import NOW, Round
 from broker.errors import BrokerError, ProtocolError
 from broker.events import ClientSecretExpiryKnown, MintFailed, MintSucceeded, RenewalPlanned
 from broker.policy import life as lives
-from broker.policy import retry
+from broker.policy import renewal, retry
 from broker.ports import Observer, RenewAnswer
 
 LOOK_SECONDS = 30.0
@@ -25,6 +26,20 @@ LOOK_SECONDS = 30.0
 
 class Renewer:
     """Keeps one managed token fresh."""
+
+    __slots__ = (
+        "_attempt_began",
+        "_bell",
+        "_clock",
+        "_mint_now",
+        "_minter",
+        "_naps",
+        "_observer",
+        "_planned",
+        "_rng",
+        "_token",
+        "round",
+    )
 
     def __init__(
         self,
@@ -42,10 +57,13 @@ class Renewer:
         self._clock = naps.clock
         self._observer = observer
         self._rng = rng
-        self._mint_now = asyncio.Event()
+        self._mint_now = due_now
+        self._bell: asyncio.Event | None = None
+        """Ends a back-off, while there is one."""
+        self.round: Round | None = None
+        """What has to be woken for a mint that is asked for."""
+        self._planned: renewal.RenewalPlan | None = None
         self._attempt_began = naps.clock.now()
-        if due_now:
-            self._mint_now.set()
 
     def request(self) -> RenewAnswer:
         """Mint now; a flight that is under way or waits for the end of a pause or back-off is the answer."""
@@ -55,30 +73,29 @@ class Renewer:
         """Let an event happen; whether it leads to an attempt at once."""
         mint_now = any(isinstance(effect, lives.MintNow) for effect in self._token.apply(event))
         if mint_now:
-            self._mint_now.set()
+            self._mint_now = True
+            if self._bell is not None:
+                self._bell.set()
+            if self.round is not None:
+                self.round.wake()
         return mint_now
 
-    async def run(self) -> None:
-        """For ever. Ends only by cancellation."""
-        while True:
-            await self._until_due()
-            await until_success(self._attempt, decide=self._decide, sleep=self._back_off)
-
-    async def _until_due(self) -> None:
-        planned = None
-        while not self._mint_now.is_set():
-            now = self._clock.now()
-            plan = self._token.renewal_plan(now)
-            if plan.due.boot <= now.boot:
-                return
-            if plan != planned:
-                planned = plan
+    async def turn(self) -> float:
+        """Mint if it is due; when to look again (`broker.core.rounds`)."""
+        self._token.look()
+        now = self._clock.now()
+        plan = self._token.renewal_plan(now)
+        if not self._mint_now and plan.due.boot > now.boot:
+            if plan != self._planned:
+                self._planned = plan
                 self._observer(RenewalPlanned(token=self._token.name, at=plan.due.wall, reason=plan.reason))
-            await self._naps.until(min(plan.due.boot, now.boot + LOOK_SECONDS), self._mint_now)
-            self._token.look()
+            return min(plan.due.boot, now.boot + LOOK_SECONDS)
+        self._planned = None
+        await until_success(self._attempt, decide=self._decide, sleep=self._back_off)
+        return NOW
 
     async def _attempt(self) -> None:
-        self._mint_now.clear()
+        self._mint_now = False
         self._token.apply(lives.AttemptBegan())
         self._attempt_began = self._clock.now()
         try:
@@ -146,7 +163,9 @@ class Renewer:
         failed_at = self._clock.now().boot
         # Whatever happens meanwhile, no two requests are closer than this (R-053).
         await self._naps.until(failed_at + min(seconds, retry.FLOOR_SECONDS))
-        while not self._mint_now.is_set() and (now := self._clock.now().boot) < failed_at + seconds:
-            await self._naps.until(min(failed_at + seconds, now + LOOK_SECONDS), self._mint_now)
+        self._bell = asyncio.Event()
+        while not self._mint_now and (now := self._clock.now().boot) < failed_at + seconds:
+            await self._naps.until(min(failed_at + seconds, now + LOOK_SECONDS), self._bell)
             self._token.look()
+        self._bell = None
         self._token.apply(lives.BackOffEnded())

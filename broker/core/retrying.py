@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never
-
 from broker.errors import BrokerError
 
 T = TypeVar("T")
@@ -28,6 +26,21 @@ async def until_success(
     outcome, and only a positive predicate over our own errors keeps a cancelled attempt from running again. There is no
     limit: giving up would only mean that somebody else has to start over.
     """
+    try:
+        return await attempt()
+    except BrokerError as error:
+        delay = decide(error)
+    await sleep(delay)
+    return await _again(attempt, decide, sleep)
+
+
+async def _again(
+    attempt: Callable[[], Awaitable[T]],
+    decide: Callable[[BrokerError], float],
+    sleep: Callable[[float], Awaitable[None]],
+) -> T:
+    """The first attempt is made without tenacity: nearly all succeed, and its objects are kilobytes of cycles."""
+    from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never
 
     def wait(state: RetryCallState) -> float:
         outcome = state.outcome

@@ -6,13 +6,10 @@ renewer mints with it).
 
 from __future__ import annotations
 
-import asyncio
 import random
-from contextlib import suppress
 
 from broker.core.credentials import Credentials, CredentialSource
 from broker.core.managed_token import ManagedToken
-from broker.core.naps import LONGEST_NAP_SECONDS, SHORTEST_NAP_SECONDS
 from broker.core.renewer import Renewer
 from broker.errors import SecretAccessDenied, SecretBackendError
 from broker.events import SecretRotated
@@ -23,6 +20,19 @@ from broker.ports import Clock, Observer
 
 class SecretWatch:
     """Polls the version of one managed token's client secret."""
+
+    __slots__ = (
+        "_blind",
+        "_clock",
+        "_credentials",
+        "_draw",
+        "_last",
+        "_observer",
+        "_poll_seconds",
+        "_renewer",
+        "_rng",
+        "_token",
+    )
 
     def __init__(
         self,
@@ -42,29 +52,24 @@ class SecretWatch:
         self._clock = clock
         self._observer = observer
         self._rng = rng
+        self._draw = rng.random()
+        self._last = clock.now().boot
+        """When it was last looked; a token that has just been built mints first."""
         self._blind = False
         """Whether a policy lets values be read and hides versions: then the value itself has to be looked at."""
 
-    async def run(self) -> None:
-        """For ever. Ends only by cancellation."""
-        draw = self._rng.random()
-        last = self._clock.now().boot
-        while True:
-            due = last + rotation.poll_delay_seconds(
-                self._token.condition, poll_seconds=self._poll_seconds, draw=draw
-            )
-            now = self._clock.now().boot
-            if now < due:
-                # The condition decides the pace, and may change during the wait.
-                await self._changed_within(min(due - now, LONGEST_NAP_SECONDS))
-                continue
+    async def turn(self) -> float:
+        """Look if it is time; when to look again, which the condition decides (`broker.core.rounds`)."""
+        if self.due() <= self._clock.now().boot:
             await self._look()
-            draw, last = self._rng.random(), self._clock.now().boot
+            self._draw, self._last = self._rng.random(), self._clock.now().boot
+        return self.due()
 
-    async def _changed_within(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(seconds, SHORTEST_NAP_SECONDS)):
-                await self._token.changed()
+    def due(self) -> float:
+        """When it is time, as things stand."""
+        return self._last + rotation.poll_delay_seconds(
+            self._token.condition, poll_seconds=self._poll_seconds, draw=self._draw
+        )
 
     async def _look(self) -> None:
         known = self._credentials.known

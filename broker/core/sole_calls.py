@@ -18,6 +18,8 @@ T = TypeVar("T")
 class SoleCalls:
     """Of one object, known to people as `name`; `error` is what its calls may raise, and the only thing they raise."""
 
+    __slots__ = ("_advice", "_deadline_seconds", "_error", "_name", "_runner", "_running")
+
     def __init__(
         self,
         runner: BlockingRunner,

@@ -22,6 +22,8 @@ SECONDS_PER_RENEWAL = 10.0
 class RenewalBudget:
     """A bucket of on-demand renewals: a burst of three, then one per ten seconds."""
 
+    __slots__ = ("_clock", "_filled", "_left")
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._left = float(BURST)
@@ -40,6 +42,8 @@ class RenewalBudget:
 
 class Entry:
     """One managed token and the hook that asks its renewer for a mint."""
+
+    __slots__ = ("budget", "rejections", "request", "token")
 
     def __init__(self, token: ManagedToken, request: Callable[[], RenewAnswer], clock: Clock) -> None:
         self.token = token

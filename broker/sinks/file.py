@@ -49,6 +49,8 @@ class FileSinkOptions(ContentOptions, frozen=True, kw_only=True, forbid_unknown_
 class FileSink:
     """The files of one `[[tokens.NAME.files]]` table. Raises SinkError only."""
 
+    __slots__ = ("_metadata", "_options", "_token", "_told")
+
     def __init__(self, options: FileSinkOptions, context: PluginContext) -> None:
         def place(path: str) -> PlacedFile:
             return PlacedFile(path, mode=options.mode, group=options.group, observer=context.observer)

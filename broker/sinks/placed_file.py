@@ -41,6 +41,8 @@ BeforeReplacement = Callable[[int], None]
 class PlacedFile:
     """The file at `path`. Raises SinkError only."""
 
+    __slots__ = ("_directory", "_durable", "_group", "_mode", "_name", "_observer", "_path", "_surroundings")
+
     def __init__(self, path: str, *, mode: int | None, group: str | None, observer: Observer) -> None:
         self._path = path
         self._mode = mode

@@ -22,6 +22,8 @@ _on_disk: Final[set[str]] = set()
 class Surroundings:
     """Of the file `name` in `directory`. Nothing that is seen here hinders a publication: it raises no OSError."""
 
+    __slots__ = ("_clean", "_crowded", "_directory", "_name", "_observer")
+
     def __init__(self, directory: str, name: str, observer: Observer) -> None:
         self._directory = directory
         self._name = name

@@ -10,15 +10,13 @@ is configured; the version of a secret, the one value from outside, is checked a
 from __future__ import annotations
 
 import platform
-import re
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from typing import Any, Final, TypeVar, get_args
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 import prometheus_client
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -41,24 +39,16 @@ from broker.events import (
     TokenRejected,
     WorkersStuck,
 )
-from broker.model import TokenRecord, TokenState
+from broker.model import TokenRecord
 from broker.ports import Clock, TokenReader
 from broker.telemetry.catalogue import CATALOGUE, PREFIX, Metric
+from broker.telemetry.token_series import TokenSeries
 
 E = TypeVar("E")
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _METRICS: Final = {metric.name: metric for metric in CATALOGUE}
-_VERSION: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-
-_FROM_RECORDS: Final[dict[str, Callable[[TokenRecord], float | None]]] = {
-    "token_expires_timestamp_seconds": lambda record: record.expires_at,
-    "token_issued_timestamp_seconds": lambda record: record.issued_at,
-    "token_next_renewal_timestamp_seconds": lambda record: record.next_renewal_at,
-    "token_revision": lambda record: record.revision,
-    "token_consecutive_failures": lambda record: record.consecutive_failures,
-}
 
 
 class Metrics:
@@ -71,12 +61,13 @@ class Metrics:
         self._reader: TokenReader | None = None
         self._clock: Clock | None = None
         self._lock = threading.Lock()
-        self._series_of: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+        self._tokens = TokenSeries(metric for metric in CATALOGUE if metric.labels[:1] == ("token",))
         self._stuck: dict[str, int] = {}
         self._socket = _SocketLatency(_METRICS["socket_request_duration_seconds"])
-        by_hand = {*_FROM_RECORDS, "token_state", "secret_version_info", self._socket.metric.name}
         self._families = {
-            metric.name: _family(metric, self._registry) for metric in CATALOGUE if metric.name not in by_hand
+            metric.name: _family(metric, self._registry)
+            for metric in CATALOGUE
+            if metric.labels[:1] != ("token",) and metric is not self._socket.metric
         }
         self._handlers: dict[type, Callable[[Any], None]] = {
             MintSucceeded: self._mint_succeeded,
@@ -108,37 +99,28 @@ class Metrics:
     def watch(self, reader: TokenReader, clock: Clock) -> None:
         """Show these tokens from now on; once, before the first publication."""
         self._reader, self._clock = reader, clock
-        self._registry.register(_Records(reader))
 
     def render(self) -> tuple[bytes, str]:
         """The exposition and its content type. On the event loop, since it reads the tokens' records."""
+        records: list[TokenRecord] = []
         if self._reader is not None:
-            self._forget_all_but(self._reader.names())
-        return prometheus_client.generate_latest(self._registry), CONTENT_TYPE
-
-    def _forget_all_but(self, configured: Iterable[str]) -> None:
-        """Here rather than when a token is removed: an event of a thread may come after that."""
-        with self._lock:
-            for token in self._series_of.keys() - set(configured):
-                for name, labels in self._series_of.pop(token):
-                    with suppress(KeyError):
-                        self._families[name].remove(*labels)
+            names = self._reader.names()
+            self._tokens.forget_all_but(names)
+            records = [self._reader.record(name) for name in names]
+        others = prometheus_client.generate_latest(self._registry)
+        return others + "".join(self._tokens.lines(records)).encode(), CONTENT_TYPE
 
     def _at(self, name: str, *labels: str) -> Any:
         """The series with these label values; the family itself where there are none."""
-        metric = _METRICS[name]
-        if metric.labels[:1] == ("token",):
-            with self._lock:
-                self._series_of.setdefault(labels[0], set()).add((name, labels))
         return self._families[name].labels(*labels) if labels else self._families[name]
 
     def _mint_succeeded(self, event: MintSucceeded) -> None:
-        self._at("mints_total", event.token, event.authorization_server, "success", "").inc()
+        self._tokens.add("mints_total", event.token, event.authorization_server, "success", "")
         self._at("mint_duration_seconds", event.authorization_server).observe(event.duration_seconds)
-        self._at("token_last_success_timestamp_seconds", event.token).set(event.issued_at)
+        self._tokens.set("token_last_success_timestamp_seconds", event.token, value=event.issued_at)
 
     def _mint_failed(self, event: MintFailed) -> None:
-        self._at("mints_total", event.token, event.authorization_server, "failure", event.error).inc()
+        self._tokens.add("mints_total", event.token, event.authorization_server, "failure", event.error)
         self._at("mint_duration_seconds", event.authorization_server).observe(event.duration_seconds)
 
     def _secret_fetched(self, event: SecretFetched) -> None:
@@ -146,7 +128,7 @@ class Metrics:
         self._at("secret_fetch_duration_seconds", event.backend).observe(event.duration_seconds)
 
     def _client_secret_expiry_known(self, event: ClientSecretExpiryKnown) -> None:
-        self._at("client_secret_expires_timestamp_seconds", event.token).set(event.expires_at)
+        self._tokens.set("client_secret_expires_timestamp_seconds", event.token, value=event.expires_at)
 
     def _backend_login(self, event: BackendLogin) -> None:
         self._at("backend_logins_total", event.backend, event.outcome).inc()
@@ -158,16 +140,21 @@ class Metrics:
             self._families["stuck_workers"].set(sum(self._stuck.values()))
 
     def _published(self, event: Published) -> None:
-        self._at("publishes_total", event.token, event.sink, event.outcome).inc()
+        self._tokens.add("publishes_total", event.token, event.sink, event.outcome)
         if event.outcome == "success" and self._clock is not None:
-            last = self._at("publish_last_success_timestamp_seconds", event.token, event.sink)
-            last.set(self._clock.now().wall)
+            self._tokens.set(
+                "publish_last_success_timestamp_seconds",
+                event.token,
+                event.sink,
+                value=self._clock.now().wall,
+            )
 
     def _hook_ran(self, event: HookRan) -> None:
-        self._at("hook_runs_total", event.token, event.sink, event.outcome).inc()
+        self._tokens.add("hook_runs_total", event.token, event.sink, event.outcome)
         if event.outcome == "success" and self._clock is not None:
-            last = self._at("hook_last_success_timestamp_seconds", event.token, event.sink)
-            last.set(self._clock.now().wall)
+            self._tokens.set(
+                "hook_last_success_timestamp_seconds", event.token, event.sink, value=self._clock.now().wall
+            )
 
     def _socket_served(self, event: SocketServed) -> None:
         self._at("socket_requests_total", event.route, str(event.code)).inc(event.count)
@@ -175,10 +162,10 @@ class Metrics:
 
     def _socket_denied(self, event: SocketDenied) -> None:
         if event.token is not None:
-            self._at("socket_denied_total", event.token).inc(event.count)
+            self._tokens.add("socket_denied_total", event.token, amount=event.count)
 
     def _token_rejected(self, event: TokenRejected) -> None:
-        self._at("rejections_total", event.token, event.outcome).inc()
+        self._tokens.add("rejections_total", event.token, event.outcome)
 
     def _clock_skew_measured(self, event: ClockSkewMeasured) -> None:
         self._at("clock_skew_seconds", event.authorization_server).set(event.seconds)
@@ -188,32 +175,6 @@ class Metrics:
 
     def _heart_beat(self, event: HeartBeat) -> None:
         self._at("event_loop_late_seconds").observe(event.late_seconds)
-
-
-class _Records(Collector):
-    """Gauges read from the tokens' records at each scrape: nothing to keep up to date, nothing stale."""
-
-    def __init__(self, reader: TokenReader) -> None:
-        self._reader = reader
-
-    def collect(self) -> Iterator[Family]:
-        records = [self._reader.record(name) for name in self._reader.names()]
-        for name, read in _FROM_RECORDS.items():
-            gauge = _gauge(name)
-            for record in records:
-                value = read(record)
-                if value is not None:
-                    gauge.add_metric([record.name], value)
-            yield gauge
-        state, version = _gauge("token_state"), _gauge("secret_version_info")
-        for record in records:
-            for candidate in get_args(TokenState):
-                state.add_metric([record.name, candidate], record.state == candidate)
-            if record.secret_version is not None:
-                known = _VERSION.fullmatch(record.secret_version)
-                version.add_metric([record.name, record.secret_version if known else "unprintable"], 1)
-        yield state
-        yield version
 
 
 class _SocketLatency(Collector):
@@ -241,10 +202,6 @@ class _SocketLatency(Collector):
                 buckets = [(bound, float(count)) for bound, count in zip(bounds, cumulated, strict=True)]
                 family.add_metric([route], buckets=buckets, sum_value=self._sums[route])
         yield family
-
-
-def _gauge(name: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(PREFIX + name, _METRICS[name].help, labels=_METRICS[name].labels)
 
 
 def _family(metric: Metric, registry: prometheus_client.CollectorRegistry) -> Any:

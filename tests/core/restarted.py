@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
@@ -83,7 +82,7 @@ class Restarted:
     def start(self) -> Place:
         """As `app.unit` does it: the renewer begins after the first look."""
         place = self.world.start()
-        place.tasks[0].cancel()
+        place.rounds[0].stop()
         cache = TokenCache(
             key=CacheKey(
                 where="the key",
@@ -102,15 +101,17 @@ class Restarted:
             identity=ID,
             cache=cache,
             renew=place.renewer.request,
-            naps=self.world.naps,
+            clock=self.world.clock,
         )
 
-        async def renew() -> None:
+        async def renew() -> float:
             await keeper.first_look()
-            await place.renewer.run()
+            return await place.renewer.turn()
 
-        place.tasks[0] = asyncio.create_task(renew())
-        place.tasks.append(asyncio.create_task(keeper.run()))
+        place.rounds[0] = place.renewer.round = self.world.rounds.start("renewer", renew)
+        keeping = self.world.rounds.start("cache", keeper.turn)
+        place.token.wakes(keeping)
+        place.rounds.append(keeping)
         return place
 
     @property

@@ -237,8 +237,8 @@ def test_token_minted_in_the_last_moment_is_kept_at_the_end() -> None:
         place = new.start()
         new.files.broken = BrokerError("not now")
         await new.world.until(1.0)
-        for task in place.tasks:
-            task.cancel()
+        for work in place.rounds:
+            work.stop()
         new.files.broken = None
         await new.keeper.flush()
         assert 1 == new.kept.revision.number

@@ -15,9 +15,6 @@ from tests.core.test_renewal import refused
 from tests.core.world import InlineRunner, Place, SlowRunner, World
 from tests.virtual_time import run_virtually
 
-_running: set[asyncio.Task[None]] = set()
-"""A loop keeps its tasks by weak references only."""
-
 
 class Program:
     """Implements ChangeHook; `fault` is raised while it is set."""
@@ -52,7 +49,7 @@ def caller_of(
     runner: SlowRunner | None = None,
     turns: asyncio.Semaphore | None = None,
 ) -> HookCaller:
-    """A running caller of this program; its task ends with the loop."""
+    """A running caller of this program."""
     caller = HookCaller(
         hook=program,
         token_name="deploy",
@@ -64,7 +61,7 @@ def caller_of(
         observer=world.observer,
         rng=random.Random(1),
     )
-    _running.add(asyncio.create_task(caller.run()))
+    caller.round = world.rounds.start("hook", caller.turn)
     return caller
 
 
@@ -84,7 +81,7 @@ def publish(
         rng=random.Random(1),
         hook=caller,
     )
-    place.tasks.append(asyncio.create_task(publisher.run()))
+    place.token.wakes(world.rounds.start("publisher", publisher.turn))
 
 
 def test_each_change_is_told_once() -> None:

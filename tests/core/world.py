@@ -21,6 +21,7 @@ from broker.core.managed_token import ManagedToken
 from broker.core.minter import Minter
 from broker.core.naps import Naps
 from broker.core.renewer import Renewer
+from broker.core.rounds import Round, Rounds
 from broker.core.secret_watch import SecretWatch
 from broker.core.store import Store
 from broker.model import HttpRequest, HttpResponse, TokenRequest
@@ -122,7 +123,7 @@ class Place:
     renewer: Renewer
     watch: SecretWatch
     minter: Minter
-    tasks: list[asyncio.Task[None]]
+    rounds: list[Round]
 
 
 class World:
@@ -137,6 +138,8 @@ class World:
         loop = asyncio.get_running_loop()
         self.clock = LoopClock(loop.time)
         self.naps = Naps(self.clock)
+        self.rounds = Rounds(self.naps, loop)
+        self._running = loop.create_task(self.rounds.run())
         self.began = loop.time()
         self.observer = RecordingObserver()
         self.rng = random.Random(seed)
@@ -214,8 +217,12 @@ class World:
             rng=self.rng,
         )
         self.store.put(token, renewer.request)
-        tasks = [asyncio.create_task(renewer.run()), asyncio.create_task(watch.run())]
-        return Place(token=token, renewer=renewer, watch=watch, minter=minter, tasks=tasks)
+        renewer.round = self.rounds.start("renewer", renewer.turn)
+        watching = self.rounds.start("secret watch", watch.turn)
+        token.wakes(watching)
+        return Place(
+            token=token, renewer=renewer, watch=watch, minter=minter, rounds=[renewer.round, watching]
+        )
 
     async def until(self, seconds: float) -> None:
         """Let virtual time pass until so many seconds after the beginning."""

@@ -16,10 +16,11 @@ from broker.core.cache.key import RETRY_SECONDS
 from broker.core.cache.refusals import KeyUnavailable
 from broker.core.cache.token_cache import TokenCache
 from broker.core.managed_token import ManagedToken
-from broker.core.naps import Naps
+from broker.core.rounds import NOW, WOKEN
 from broker.errors import BrokerError
 from broker.model import Revision
 from broker.policy import life as lives
+from broker.ports import Clock
 
 FIRST_LOOK_SECONDS: Final = 2.0
 """No mint is held up for longer: a key in a backend that hangs must not cost a token."""
@@ -28,7 +29,20 @@ FLUSH_SECONDS: Final = 1.0
 
 
 class Keeper:
-    """The cache of one managed token, as its own task."""
+    """The cache of one managed token."""
+
+    __slots__ = (
+        "_cache",
+        "_clock",
+        "_identity",
+        "_kept",
+        "_looked",
+        "_prepared",
+        "_renew",
+        "_retry_at",
+        "_token",
+        "_told",
+    )
 
     def __init__(
         self,
@@ -37,42 +51,47 @@ class Keeper:
         identity: str,
         cache: TokenCache,
         renew: Callable[[], object],
-        naps: Naps,
+        clock: Clock,
     ) -> None:
         self._token = token
         self._identity = identity
         self._cache = cache
         self._renew = renew
-        self._naps = naps
-        self._clock = naps.clock
+        self._clock = clock
         self._kept: Revision | None = None
-        self._looked = asyncio.Event()
+        self._looked: asyncio.Event | None = asyncio.Event()
+        """Until the first look is over."""
+        self._prepared = False
+        self._retry_at = 0.0
         self._told: str | None = None
 
     async def first_look(self) -> None:
         """Until it is known what the cache holds, or for two seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_LOOK_SECONDS):
-                await self._looked.wait()
+        if self._looked is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                    await self._looked.wait()
 
-    async def run(self) -> None:
-        """For ever. Ends only by cancellation."""
-        try:
-            while not await self._look():
-                self._looked.set()
-                await self._nap()
-        finally:
-            self._looked.set()
-        await self._cache.prepare()
-        while True:
-            revision = self._unkept()
-            if revision is None:
-                await self._token.changed()
-            elif not await self._save(revision):
-                await self._nap()
+    async def turn(self) -> float:
+        """Adopt or keep what there is to; when to look again (`broker.core.rounds`)."""
+        if self._clock.now().boot < self._retry_at:
+            return self._retry_at  # woken by what does not bring the key
+        if not self._prepared:
+            try:
+                known = await self._look()
+            finally:
+                self._first_look_is_over()
+            if not known:
+                return self._later()
+            await self._cache.prepare()
+            self._prepared = True
+        revision = self._unkept()
+        if revision is None:
+            return WOKEN
+        return NOW if await self._save(revision) else self._later()
 
     async def flush(self) -> None:
-        """After the end of `run`: keep what was minted last, if that takes a second at most."""
+        """After the last turn: keep what was minted last, if that takes a second at most."""
         revision = self._unkept()
         if revision is not None:
             with suppress(TimeoutError):
@@ -128,5 +147,11 @@ class Keeper:
             self._told = message
             self._cache.warn(f"{self._token.name}: {message}")
 
-    async def _nap(self) -> None:
-        await self._naps.until(self._clock.now().boot + RETRY_SECONDS)
+    def _first_look_is_over(self) -> None:
+        if self._looked is not None:
+            self._looked.set()
+            self._looked = None
+
+    def _later(self) -> float:
+        self._retry_at = self._clock.now().boot + RETRY_SECONDS
+        return self._retry_at

@@ -1,0 +1,186 @@
+"""Work that is done again and again, and rests in between without a task of its own.
+
+Owns: when each piece of work has its next turn, that none has two at once, the guard around it: a bug is told and
+followed by a pause, no other work notices (R-063). Refuses to know: what the work is. A managed token rests nearly all
+of its life; tasks that sleep would be most of the memory it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from heapq import heappop, heappush
+from math import inf
+from typing import Any, Final, Protocol
+
+from broker.core.naps import Naps
+
+FIRST_PAUSE_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 60.0
+YOUNG_SECONDS: Final = 0.5
+MOST_TOGETHER: Final = 40
+"""So many turns begin together; the next begin when these are over or no longer young. A thousand tokens that start
+at once would else take the memory of a thousand attempts for a moment, and the process would keep it; turns that hang
+hold up the others for half a second. Together, so that their secrets can be read together."""
+NOW: Final = -inf
+"""As the answer of a turn: again, at once."""
+WOKEN: Final = inf
+"""As the answer of a turn: not before something wakes it."""
+
+Turn = Callable[[], Awaitable[float]]
+"""Does what there is to do; answers the reading of the boot clock at which it wants the next turn."""
+
+
+class TaskMaker(Protocol):
+    """A task group, so that turns end with it; or an event loop."""
+
+    def create_task(self, work: Coroutine[Any, Any, None], /, *, name: str) -> asyncio.Task[None]:
+        """Begin a task."""
+        ...
+
+
+log = logging.getLogger(__name__)
+
+
+class Rounds:
+    """All such work of one event loop. `run` is the root task that begins turns that are due, in tasks of `group`."""
+
+    def __init__(self, naps: Naps, group: TaskMaker) -> None:
+        self.clock = naps.clock
+        self.group = group
+        self._naps = naps
+        self._due: list[tuple[float, int, Round]] = []
+        self._count = 0
+        self._sooner = asyncio.Event()
+        self._young: dict[Round, float] = {}
+        self._together = 0
+        self._waiting: deque[Round] = deque()
+
+    def start(self, name: str, turn: Turn, *, at: float = NOW) -> Round:
+        """Give work its first turn, now if nothing else is said."""
+        work = Round(self, name, turn)
+        if at == NOW:
+            work.wake()
+        else:
+            work.rest(at)
+        return work
+
+    async def run(self) -> None:
+        """For ever. Ends only by cancellation."""
+        while True:
+            self._sooner.clear()
+            now = self.clock.now().boot
+            while self._due and self._due[0][0] <= now:
+                due, _, work = heappop(self._due)
+                if work.due == due:
+                    work.due = WOKEN
+                    work.wake()
+            self._let_begin()
+            # Without work there is nothing to wait for but work.
+            due = self._due[0][0] if self._due else now + LONGEST_PAUSE_SECONDS
+            if self._waiting:
+                due = min(due, now + YOUNG_SECONDS)
+            await self._naps.until(due, self._sooner)
+
+    def ask(self, work: Round) -> None:
+        """Have a turn begun as soon as it may be."""
+        self._waiting.append(work)
+        self._let_begin()
+        if len(self._waiting) == 1:
+            self._sooner.set()
+
+    def over(self, work: Round) -> None:
+        """A turn has ended."""
+        self._young.pop(work, None)
+        self._let_begin()
+
+    def _let_begin(self) -> None:
+        now = self.clock.now().boot
+        while self._young and next(iter(self._young.values())) + YOUNG_SECONDS <= now:
+            del self._young[next(iter(self._young))]
+        if not self._young:
+            self._together = 0
+        while self._waiting and self._together < MOST_TOGETHER:
+            work = self._waiting.popleft()
+            if work.begin():
+                self._young[work] = now
+                self._together += 1
+
+    def at(self, due: float, work: Round) -> None:
+        """Wake this work then."""
+        self._count += 1
+        heappush(self._due, (due, self._count, work))
+        if self._due[0][2] is work:
+            self._sooner.set()
+
+
+class Round:
+    """One piece of work: at rest until `due`, about to have a turn, or in it."""
+
+    __slots__ = ("_again", "_asked", "_pause_seconds", "_rounds", "_task", "_turn", "due", "name")
+
+    def __init__(self, rounds: Rounds, name: str, turn: Turn) -> None:
+        self.name = name
+        self.due = WOKEN
+        self._rounds = rounds
+        self._turn: Turn | None = turn
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+        self._asked = False
+        self._pause_seconds = FIRST_PAUSE_SECONDS
+
+    def wake(self) -> None:
+        """Have a turn now; if there is one, then another one after it."""
+        if self._task is not None:
+            self._again = True
+        elif self._turn is not None and not self._asked:
+            self._asked = True
+            self._rounds.ask(self)
+
+    def begin(self) -> bool:
+        """Have the turn that was asked for; False if it was stopped meanwhile."""
+        self._asked = False
+        if self._turn is not None:
+            self._task = self._rounds.group.create_task(self._take_turns(self._turn), name=self.name)
+        return self._turn is not None
+
+    def stop(self) -> asyncio.Task[None] | None:
+        """No more turns; the present one, if any, is cancelled."""
+        self._turn, self.due = None, WOKEN
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
+
+    async def _take_turns(self, turn: Turn) -> None:
+        clock = self._rounds.clock
+        try:
+            due = NOW
+            while self._again or due <= clock.now().boot:
+                self._again = False
+                due = await self._guarded(turn)
+        finally:
+            self._task = None
+            self._rounds.over(self)
+        self.rest(due)
+
+    def rest(self, due: float) -> None:
+        """Have the next turn then."""
+        if due not in (self.due, WOKEN):
+            self._rounds.at(due, self)
+        self.due = due
+
+    async def _guarded(self, turn: Turn) -> float:
+        began = self._rounds.clock.now().boot
+        try:
+            due = await turn()
+        except Exception:
+            log.exception("task failed", extra={"event": "task_failed", "task": self.name})
+        else:
+            self._pause_seconds = FIRST_PAUSE_SECONDS
+            return due
+        now = self._rounds.clock.now().boot
+        pause = FIRST_PAUSE_SECONDS if now - began > LONGEST_PAUSE_SECONDS else self._pause_seconds
+        self._pause_seconds = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        return now + pause

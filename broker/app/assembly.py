@@ -49,6 +49,7 @@ class Assembly:
         self._rng = outside.rng
         self._backends: dict[str, tuple[PluginTable, BackendClient]] = {}
         self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
+        self._authentications = self._client_auth  # one bound method for all tokens
         self._clients: Mapping[str, BackendClient] = {}
         self._units: dict[str, Unit] = {}
         self._naps = Naps(outside.clock)
@@ -165,7 +166,7 @@ class Assembly:
             credentials=credentials,
             request=request,
             default_lifetime_seconds=table.default_lifetime,
-            client_auth=self._client_auth,
+            client_auth=self._authentications,
             naps=self._naps,
         )
         renewer = Renewer(

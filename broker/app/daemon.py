@@ -7,7 +7,6 @@ mint must still be scraped. Refuses to know: how any part works.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -48,6 +47,7 @@ RESTART_REQUIRED = ("broker", "socket", "ops")
 def run(config_path: Path) -> int:
     """Run until SIGTERM or SIGINT. Raises ConfigError, AlreadyRunning, SocketInUse."""
     process.harden()
+    process.lean()
     plugins = Plugins()
     vocabulary = PluginVocabulary(plugins)
     config = load(config_path, environment=os.environ, vocabulary=vocabulary)
@@ -136,9 +136,7 @@ class Daemon:
         self.observe(LifeCycle(phase="listening", message=server.address))
         async with asyncio.TaskGroup() as group:
             await self._assembly.apply(self._config, group)
-            # What start-up made stays for good: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
+            process.settle()
             tasks = [
                 group.create_task(supervise("readiness", self._become_ready)),
                 group.create_task(
@@ -200,6 +198,7 @@ class Daemon:
         await asyncio.Event().wait()
 
     def _tell_ready(self, message: str) -> None:
+        process.settle()
         self._notifier.ready(message)
         self.observe(LifeCycle(phase="ready", message=message))
 

@@ -1,11 +1,12 @@
 """The process itself, before it holds any secret, and the directories that it may not share.
 
-Owns: hardening (R-159) and the two locks. Refuses to know: what the daemon does.
+Owns: hardening (R-159), how memory is given back, and the two locks. Refuses to know: what the daemon does.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 from contextlib import ExitStack
@@ -16,6 +17,9 @@ from broker.errors import ConfigError, Fault
 from broker.infra.locks import RuntimeLock
 
 PR_SET_DUMPABLE = 4
+M_ARENA_MAX = -8
+MALLOC_ARENAS = 2
+"""glibc would keep a heap for each of the first threads, up to eight for each core; ours allocate little."""
 RUNTIME_MODE = 0o755
 """Programs of other users pass through it to their token files and the socket, which guard themselves."""
 STATE_MODE = 0o700
@@ -32,6 +36,22 @@ def harden() -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def lean() -> None:
+    """Few heaps, before there are threads; nothing where the C library has no such setting."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, MALLOC_ARENAS)
+
+
+def settle() -> None:
+    """What there is now stays: the collector need not look at it again, and what is free goes back to the system."""
+    gc.collect()
+    gc.freeze()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def lock_directories(table: BrokerTable, stack: ExitStack) -> tuple[str, ...]:

@@ -56,14 +56,14 @@ class Unit:
         """Have all parts do their rounds."""
         name, token = self.token.name, self.token
         first = WOKEN if token.revision is None else NOW
-        self.renewer.round = rounds.start(f"renewer {name}", self._renew)
-        woken = [rounds.start(f"secret watch {name}", self._watch.turn, at=self._watch.due())]
+        self.renewer.round = rounds.start("renewer", name, self._renew)
+        woken = [rounds.start("secret watch", name, self._watch.turn, at=self._watch.due())]
         if self._keeper is not None:
-            woken.append(rounds.start(f"cache {name}", self._keeper.turn))
+            woken.append(rounds.start("cache", name, self._keeper.turn))
         for place in self._places:
-            woken.append(rounds.start(f"publisher {name} {place.target}", place.publisher.turn, at=first))
+            woken.append(rounds.start("publisher", name, place.publisher.turn, at=first))
             if place.hook is not None:
-                place.hook.round = rounds.start(f"hook {name} {place.target}", place.hook.turn)
+                place.hook.round = rounds.start("hook", name, place.hook.turn)
                 self._rounds += (place.hook.round,)
         token.wakes(*woken)
         self._rounds += (self.renewer.round, *woken)

@@ -67,9 +67,9 @@ class CredentialSource:
         self._backends = backends
         self._clock = clock
         self._good: dict[SecretRef, Credentials] = {}
-        self._versions = {ref: rotation.Versions() for ref in client_secrets}
+        self._versions: dict[SecretRef, rotation.Versions] = {}
         self._winner = client_secrets[0]
-        self._rejected: list[Client] = []
+        self._rejected: tuple[Client, ...] = ()
         self.attempted: Client | None = None
         """What the last attempt to mint authenticated with, under way or over."""
 
@@ -112,11 +112,11 @@ class CredentialSource:
     def lost(self, client: Client) -> None:
         """The authorization server rejected this one."""
         if client not in self._rejected:
-            self._rejected = [*self._rejected, client][-REJECTED_REMEMBERED:]
+            self._rejected = (*self._rejected, client)[-REJECTED_REMEMBERED:]
 
     def won(self, credentials: Credentials) -> None:
         """These were accepted: they are tried first from now on."""
-        self._rejected = [client for client in self._rejected if client != credentials.client]
+        self._rejected = tuple(client for client in self._rejected if client != credentials.client)
         for ref, good in self._good.items():
             if good.client == credentials.client:
                 self._winner = ref
@@ -145,7 +145,7 @@ class CredentialSource:
         if good is not None and read.version is not None:
             now = self._clock.now().boot
             self._versions[secret], is_stale = rotation.judge(
-                self._versions[secret],
+                self._versions.get(secret, rotation.Versions()),
                 read.version,
                 now,
                 rejected=self._one_rejected(read.client, good.client),

@@ -30,7 +30,7 @@ class ManagedToken:
         self._clock = clock
         self._observer = observer
         self._broken_sinks: dict[str, str] = {}
-        self._waiters: dict[asyncio.Future[None], None] = {}
+        self._waiters: tuple[asyncio.Future[None], ...] = ()
         self._rounds: tuple[Round, ...] = ()
         self._told: tuple[TokenState, Condition] = ("absent", "renewing")
 
@@ -102,11 +102,11 @@ class ManagedToken:
     async def changed(self) -> None:
         """Return at the next change of revision, state or condition."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters[future] = None
+        self._waiters += (future,)
         try:
             await future
         finally:
-            self._waiters.pop(future)
+            self._waiters = tuple(other for other in self._waiters if other is not future)
 
     def wakes(self, *works: Round) -> None:
         """Give these works a turn at each change of revision, state or condition."""

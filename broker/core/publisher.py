@@ -146,6 +146,7 @@ class Publisher:
         """The sink, made at first use: in its thread, since a plug-in's code may block or fail."""
         if self._sink is None:
             self._sink = self._create()
+            del self._create  # with all that only it needs
         return self._sink
 
     def _succeeded(self) -> None:

@@ -17,7 +17,7 @@ from broker.core.rounds import NOW, Round
 from broker.errors import BrokerError, ProtocolError
 from broker.events import ClientSecretExpiryKnown, MintFailed, MintSucceeded, RenewalPlanned
 from broker.policy import life as lives
-from broker.policy import renewal, retry
+from broker.policy import retry
 from broker.ports import Observer, RenewAnswer
 
 LOOK_SECONDS = 30.0
@@ -62,8 +62,10 @@ class Renewer:
         """Ends a back-off, while there is one."""
         self.round: Round | None = None
         """What has to be woken for a mint that is asked for."""
-        self._planned: renewal.RenewalPlan | None = None
-        self._attempt_began = naps.clock.now()
+        self._planned: float | None = None
+        """The renewal that was told, on the boot clock."""
+        self._attempt_began = 0.0
+        """On the boot clock."""
 
     def request(self) -> RenewAnswer:
         """Mint now; a flight that is under way or waits for the end of a pause or back-off is the answer."""
@@ -86,8 +88,8 @@ class Renewer:
         now = self._clock.now()
         plan = self._token.renewal_plan(now)
         if not self._mint_now and plan.due.boot > now.boot:
-            if plan != self._planned:
-                self._planned = plan
+            if plan.due.boot != self._planned:
+                self._planned = plan.due.boot
                 self._observer(RenewalPlanned(token=self._token.name, at=plan.due.wall, reason=plan.reason))
             return min(plan.due.boot, now.boot + LOOK_SECONDS)
         self._planned = None
@@ -97,11 +99,12 @@ class Renewer:
     async def _attempt(self) -> None:
         self._mint_now = False
         self._token.apply(lives.AttemptBegan())
-        self._attempt_began = self._clock.now()
+        began = self._clock.now()
+        self._attempt_began = began.boot
         try:
             minted = await self._minter.attempt(
                 is_retry=self._token.life.failures > 0,
-                remaining_seconds=self._token.remaining_seconds(self._attempt_began),
+                remaining_seconds=self._token.remaining_seconds(began),
             )
         except BrokerError:
             raise
@@ -126,7 +129,7 @@ class Renewer:
                 issued_at=token.issued.wall,
                 expires_at=life.revision.token.expires_at,
                 expires_in=token.expires_in,
-                duration_seconds=self._clock.now().boot - self._attempt_began.boot,
+                duration_seconds=self._clock.now().boot - self._attempt_began,
                 secret_version=token.secret_version,
                 degraded=life.reason if token.expires_in < life.min_lifetime_seconds else None,
             )
@@ -154,7 +157,7 @@ class Renewer:
                 message=error.message,
                 consecutive_failures=self._token.life.failures,
                 next_attempt_seconds=delay,
-                duration_seconds=self._clock.now().boot - self._attempt_began.boot,
+                duration_seconds=self._clock.now().boot - self._attempt_began,
             )
         )
         return delay

@@ -58,9 +58,9 @@ class Rounds:
         self._together = 0
         self._waiting: deque[Round] = deque()
 
-    def start(self, name: str, turn: Turn, *, at: float = NOW) -> Round:
-        """Give work its first turn, now if nothing else is said."""
-        work = Round(self, name, turn)
+    def start(self, kind: str, of: str, turn: Turn, *, at: float = NOW) -> Round:
+        """Give work its first turn, now if nothing else is said; people know it by what it is and of which token."""
+        work = Round(self, kind, of, turn)
         if at == NOW:
             work.wake()
         else:
@@ -119,10 +119,11 @@ class Rounds:
 class Round:
     """One piece of work: at rest until `due`, about to have a turn, or in it."""
 
-    __slots__ = ("_again", "_asked", "_pause_seconds", "_rounds", "_task", "_turn", "due", "name")
+    __slots__ = ("_again", "_asked", "_pause_seconds", "_rounds", "_task", "_turn", "due", "kind", "of")
 
-    def __init__(self, rounds: Rounds, name: str, turn: Turn) -> None:
-        self.name = name
+    def __init__(self, rounds: Rounds, kind: str, of: str, turn: Turn) -> None:
+        self.kind = kind
+        self.of = of
         self.due = WOKEN
         self._rounds = rounds
         self._turn: Turn | None = turn
@@ -130,6 +131,10 @@ class Round:
         self._again = False
         self._asked = False
         self._pause_seconds = FIRST_PAUSE_SECONDS
+
+    @property
+    def _name(self) -> str:
+        return f"{self.kind} {self.of}"
 
     def wake(self) -> None:
         """Have a turn now; if there is one, then another one after it."""
@@ -143,7 +148,7 @@ class Round:
         """Have the turn that was asked for; False if it was stopped meanwhile."""
         self._asked = False
         if self._turn is not None:
-            self._task = self._rounds.group.create_task(self._take_turns(self._turn), name=self.name)
+            self._task = self._rounds.group.create_task(self._take_turns(self._turn), name=self._name)
         return self._turn is not None
 
     def stop(self) -> asyncio.Task[None] | None:
@@ -176,7 +181,7 @@ class Round:
         try:
             due = await turn()
         except Exception:
-            log.exception("task failed", extra={"event": "task_failed", "task": self.name})
+            log.exception("task failed", extra={"event": "task_failed", "task": self._name})
         else:
             self._pause_seconds = FIRST_PAUSE_SECONDS
             return due

@@ -108,8 +108,8 @@ class Restarted:
             await keeper.first_look()
             return await place.renewer.turn()
 
-        place.rounds[0] = place.renewer.round = self.world.rounds.start("renewer", renew)
-        keeping = self.world.rounds.start("cache", keeper.turn)
+        place.rounds[0] = place.renewer.round = self.world.rounds.start("renewer", "deploy", renew)
+        keeping = self.world.rounds.start("cache", "deploy", keeper.turn)
         place.token.wakes(keeping)
         place.rounds.append(keeping)
         return place

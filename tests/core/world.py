@@ -217,8 +217,8 @@ class World:
             rng=self.rng,
         )
         self.store.put(token, renewer.request)
-        renewer.round = self.rounds.start("renewer", renewer.turn)
-        watching = self.rounds.start("secret watch", watch.turn)
+        renewer.round = self.rounds.start("renewer", "deploy", renewer.turn)
+        watching = self.rounds.start("secret watch", "deploy", watch.turn)
         token.wakes(watching)
         return Place(
             token=token, renewer=renewer, watch=watch, minter=minter, rounds=[renewer.round, watching]

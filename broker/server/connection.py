@@ -170,6 +170,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drop everything."""
+        self.open = False
         if self.made:
             self._transport.abort()
 

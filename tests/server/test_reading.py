@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import hashlib
 import json
 import shutil
+import socket
 import subprocess
+import termios
 
 import pytest
 
@@ -208,3 +212,26 @@ def test_curl(served: Served) -> None:
         capture_output=True,
     ).stdout
     assert VALUE == json.loads(output)["access_token"]
+
+
+def test_token_that_no_socket_buffer_holds_arrives_whole(served: Served) -> None:
+    """The second answer takes the quick path, of which the kernel takes a part; the next one follows in order."""
+    long = "S3CR3T-" + "x" * 2_000_000
+    served.mint("deploy", long)
+    served.clock.advance(0.5)  # an answer is good while its `expires_in` is
+    ask = request("/v1/tokens/deploy", "GET", "Accept: text/plain")
+    with served.client() as client:
+        for _ in range(2):
+            client.send(ask)
+            assert long.encode() == client.receive().body
+        client.send(ask)
+        eventually(lambda: 0 < queued_bytes(client.socket), what="the kernel has taken a part")
+        client.send(ask)
+        assert [long.encode()] * 2 == [client.receive().body for _ in range(2)]
+
+
+def queued_bytes(client: socket.socket) -> int:
+    """How much waits to be read."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(client, termios.FIONREAD, waiting)
+    return waiting[0]

@@ -214,6 +214,10 @@ class Wire(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
 
+    def get_write_buffer_size(self) -> int:
+        """Never empty, since there is no descriptor that could be written to past this."""
+        return 1
+
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """It takes everything."""
 

@@ -23,8 +23,8 @@ from broker.config.leaves import LeafFault, Leaves, alternatives, describe
 from broker.config.paths import PathResolver
 from broker.config.schema import BrokerTable, Config, PluginTable, UnusablePlugin
 from broker.config.stand_ins import stand_in
+from broker.config.tree import Ambiguous
 from broker.config.vocabulary import PluginKind, Vocabulary
-from broker.config.yaml_document import Ambiguous
 from broker.options import SecretRef
 
 _BROKEN: Final = object()

@@ -13,7 +13,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Final, cast
 
-from broker.config import yaml_document
+from broker.config.tree import MAX_DEPTH
 from broker.errors import Fault
 
 MAX_BYTES: Final = 1 << 20
@@ -100,6 +100,8 @@ def _toml(path: Path, text: str) -> dict[str, Any]:
 
 
 def _yaml(path: Path, text: str) -> dict[str, Any]:
+    from broker.config import yaml_document  # a tenth of the start of a daemon whose files are TOML
+
     try:
         return yaml_document.parse(text)
     except yaml_document.YamlFault as fault:
@@ -108,7 +110,7 @@ def _yaml(path: Path, text: str) -> dict[str, Any]:
 
 def _plain(value: Any, *, depth: int) -> Any:
     """TOML's dates as text: YAML's are text already, and no key wants anything else."""
-    if depth > yaml_document.MAX_DEPTH:  # dotted keys nest without recursion in the parser
+    if depth > MAX_DEPTH:  # dotted keys nest without recursion in the parser
         raise RecursionError
     match value:
         case dict():

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, final
+from typing import Any, Final
 
 import yaml
 
+from broker.config.tree import MAX_DEPTH, Ambiguous
+
 MAX_VALUES: Final = 100_000
-MAX_DEPTH: Final = 32
 
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
@@ -40,11 +41,6 @@ _LONGEST_NUMBER: Final = 64
 
 # libyaml is ten times faster; both give the same events.
 _LOADER: Final[Any] = getattr(yaml, "CLoader", yaml.Loader)
-
-
-@final
-class Ambiguous:
-    """A plain scalar whose meaning depends on the reader. Holds nothing."""
 
 
 class YamlFault(Exception):

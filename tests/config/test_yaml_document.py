@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.config import yaml_document
-from broker.config.yaml_document import Ambiguous, YamlFault
+from broker.config.tree import Ambiguous
+from broker.config.yaml_document import YamlFault
 from tests.config.surroundings import faults_of
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

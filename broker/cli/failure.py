@@ -56,10 +56,13 @@ def explain(error: Exception) -> int:
         what = error.strerror or str(error)
         complain(f"token-broker: {what}: {error.filename}" if error.filename else f"token-broker: {what}")
         return os.EX_SOFTWARE
-    kind = type(error).__name__
-    if isinstance(error, ImportError):
-        kind += f" of {error.name}"
-    complain(f"token-broker: internal error: {kind} at {_place(error)}; please report it")
+    cause: BaseException = error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    kind = type(cause).__name__
+    if isinstance(cause, ImportError):
+        kind += f" of {cause.name}"
+    complain(f"token-broker: internal error: {kind} at {_place(cause)}; please report it")
     return os.EX_SOFTWARE
 
 

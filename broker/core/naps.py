@@ -45,4 +45,5 @@ class Naps:
         """End every sleep, and begin it anew for what is left by the boot clock."""
         now = asyncio.get_running_loop().time()
         for nap in self._napping:
-            nap.reschedule(now)
+            if not nap.expired():
+                nap.reschedule(now)

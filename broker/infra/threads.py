@@ -171,7 +171,8 @@ class _DaemonExecutor(Executor):
             self._closed = True
             while cancel_futures and not self._queue.empty():
                 waiting = self._queue.get()
-                if waiting is not None:
+                # Whoever awaited it may have been cancelled, and it with them.
+                if waiting is not None and waiting[0].set_running_or_notify_cancel():
                     waiting[0].set_exception(TimeoutError(f"{self._name}: closed"))
             for _ in range(self._workers):
                 self._queue.put(None)

@@ -46,3 +46,21 @@ def test_nap_that_is_not_over_goes_on_after_a_suspension() -> None:
         beating.cancel()
 
     run_virtually(scenario)
+
+
+def test_nap_that_is_ending_hinders_nobody_from_looking_again() -> None:
+    """Its time is over in the very turn of the loop in which the suspension is noticed."""
+
+    async def scenario() -> None:
+        world = World()
+        loop = asyncio.get_running_loop()
+        began, began_loop = world.clock.now().boot, loop.time()
+        naps = [asyncio.create_task(world.naps.until(began + seconds)) for seconds in (5.0, 3600.0)]
+        await asyncio.sleep(0)
+        loop.call_at(began_loop + 5.0 + 1e-10, world.naps.look_again)
+        await asyncio.sleep(1)
+        world.clock.suspend(3600)
+        await asyncio.sleep(4.1)
+        assert [True, True] == [nap.done() for nap in naps]
+
+    run_virtually(scenario)

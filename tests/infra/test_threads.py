@@ -200,6 +200,25 @@ def test_closed_pool_refuses_calls_and_ends_its_threads(observer: RecordingObser
     assert eventually(lambda: alive("closed") == 0, what="idle workers ended")
 
 
+def test_pool_closes_with_calls_in_its_queue(observer: RecordingObserver, gate: threading.Event) -> None:
+    """R-061: one whose caller was cancelled, as a stop cancels renewals, and one whose caller still waits."""
+    pool = DaemonThreadPool("closing", size=1, observer=observer)
+
+    async def main() -> list[object]:
+        calls = [
+            asyncio.create_task(pool.run(lambda: gate.wait(LONG_SECONDS), deadline_seconds=LONG_SECONDS))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0)
+        calls[1].cancel()
+        await asyncio.wait({calls[1]})
+        pool.close()
+        gate.set()
+        return [type(outcome) for outcome in await asyncio.gather(*calls, return_exceptions=True)]
+
+    assert [bool, asyncio.CancelledError, TimeoutError] == asyncio.run(main())
+
+
 def test_virtual_time_does_not_jump_over_a_running_call(
     observer: RecordingObserver, gate: threading.Event
 ) -> None:

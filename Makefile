@@ -10,8 +10,9 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 
 
 # Which Python makes the virtual environment; empty: the first of the usual names that is new enough.
 PYTHON ?=
-# Worker processes of `make test`, and more arguments for pytest: make test ARGS="-k renewal -x"
-WORKERS ?= 2
+# Worker processes of `make test`, most of which wait for something, and more arguments for pytest:
+# make test ARGS="-k renewal -x"
+WORKERS ?= 3
 ARGS ?=
 
 # What `make simulate` plays.
@@ -34,16 +35,16 @@ dev: $(VENV)/.runtime ## Watch a token being minted, published, renewed and rota
 	$(PY) -I $(VENV)/bin/token-broker dev $(ARGS)
 
 test: $(VENV)/.test ## Run the tests that need nothing but Python
-	$(PY) -m pytest -n $(WORKERS) -m "not (keycloak or backends or publishing or sockets)" $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not (keycloak or backends or publishing or sockets)" $(ARGS)
 
 test-servers: $(VENV)/.test ## Run the tests against Keycloak (needs java and mvn)
 	$(PY) -m pytest -m keycloak $(ARGS)
 
 test-backends: $(VENV)/.test ## Run the slower proofs about secret backends
-	$(PY) -m pytest -n $(WORKERS) -m backends $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m backends $(ARGS)
 
 test-publishing: $(VENV)/.test ## Run the slower proofs about files: system calls, crashes, real consumers (needs strace and Debian packages)
-	$(PY) -m pytest -n $(WORKERS) -m publishing $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile -m publishing $(ARGS)
 
 test-sockets: $(VENV)/.test ## Run the slower proofs about the socket: other uids, thousands of connections (as root)
 	$(PY) -m pytest -m sockets $(ARGS)

@@ -6,5 +6,12 @@ import signal
 
 pytest_plugins = ["tests.canary", "tests.servers.fixtures"]
 
-# Under nohup, and so in every program that a test starts, it would be ignored, and a shell cannot even trap it then.
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Under nohup, or in the background of a shell, these would be ignored, and in every program that a test starts: a shell
+# cannot even trap them then.
+for number, usual in {
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGQUIT: signal.SIG_DFL,
+}.items():
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, usual)

@@ -86,9 +86,8 @@ class Listener:
     async def stop(self, *, grace_seconds: float) -> None:
         """Let who was accepted ask, and read the answer, for so long; then abort (R-149)."""
         self.stop_accepting()
-        await asyncio.gather(
-            *self._opening, return_exceptions=True
-        )  # over in a turn of the loop, in which what was sent is read too
+        # Over in a turn of the loop, in which what was sent is read too.
+        await asyncio.gather(*self._opening, return_exceptions=True)
         for connection in tuple(self.connections):
             connection.finish()
         with suppress(TimeoutError):

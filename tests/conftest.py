@@ -8,10 +8,6 @@ pytest_plugins = ["tests.canary", "tests.servers.fixtures"]
 
 # Under nohup, or in the background of a shell, these would be ignored, and in every program that a test starts: a shell
 # cannot even trap them then.
-for number, usual in {
-    signal.SIGHUP: signal.SIG_DFL,
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGQUIT: signal.SIG_DFL,
-}.items():
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, usual)
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

@@ -180,7 +180,7 @@ class ReadJudge:
             self._report(
                 "I6", now, f"{where}: no usable token after {CONVERGE_SECONDS:.0f} s without a fault"
             )
-        elif self._is_overdue(found, now):
+        elif self._is_overdue(found, now) and not self._is_misled(now):
             age = (now - found.asked) / found.life
             self._report(
                 "I6", now, f"{where}: a token at {age:.0%} of its life, and nothing hinders its renewal"
@@ -189,7 +189,7 @@ class ReadJudge:
             self._report("I6", now, f"the socket calls a token {record['state']} that is in order")
 
     def _is_misled(self, now: float) -> bool:
-        """By a backend that answers with the past: then one attempt may fail now and then."""
+        """By a backend that answers with the past: then attempts fail with a secret that is dead, and renewal is late."""
         return self._excuses.has("stale") or now < self._excuses.stale_ended + CONVERGE_SECONDS
 
     def _is_overdue(self, found: Minted, now: float) -> bool:

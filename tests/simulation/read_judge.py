@@ -189,7 +189,7 @@ class ReadJudge:
             self._report("I6", now, f"the socket calls a token {record['state']} that is in order")
 
     def _is_misled(self, now: float) -> bool:
-        """By a backend that answers with the past: then attempts fail with a secret that is dead, and renewal is late."""
+        """By a backend that answers with the past: then attempts fail with a dead secret, and renewal is late."""
         return self._excuses.has("stale") or now < self._excuses.stale_ended + CONVERGE_SECONDS
 
     def _is_overdue(self, found: Minted, now: float) -> bool:

@@ -19,16 +19,12 @@ from tests.canary import MARKER
 from tests.config.surroundings import MINIMAL, load_text
 from tests.daemon.running import Daemon
 from tests.end_to_end.readers import published
+from tests.pages import blocks
 from tests.servers.openbao import OpenBao, running_openbao
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "backends" / "vault.md").read_text()
 EXAMPLES = ROOT / "systemd" / "examples"
-
-
-def blocks(language: str) -> list[str]:
-    """What the page shows in this language, from above."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -73,7 +69,7 @@ def run_commands(openbao: OpenBao, directory: Path, commands: str, *, secret: st
 
 def configuration(openbao: OpenBao, server: DevelopmentAuthorizationServer, directory: Path) -> str:
     """The page's, with the addresses and files of the test."""
-    text = blocks("toml")[0]
+    text = blocks(PAGE, "toml")[0]
     replacements = {
         "https://vault.example:8200": openbao.url,
         "/etc/ssl/corp.pem": str(openbao.ca_file),
@@ -96,7 +92,7 @@ def test_page_leads_from_nothing_to_a_token(
     operator = tmp_path / "operator"
     operator.mkdir()
     (operator / "vault-policy.hcl").write_text((EXAMPLES / "vault-policy.hcl").read_text())
-    run_commands(openbao, operator, blocks("sh")[0], secret=server.register("deploy").reveal())
+    run_commands(openbao, operator, blocks(PAGE, "sh")[0], secret=server.register("deploy").reveal())
     with Daemon(
         tmp_path, configuration(openbao, server, operator), extra={"CREDENTIALS_DIRECTORY": str(operator)}
     ) as daemon:
@@ -114,14 +110,14 @@ def test_commands_of_every_login_are_accepted_by_the_server(tmp_path: Path, open
     """Role by role; the method aws has none here, since OpenBao does not know it."""
     (tmp_path / "vault-policy.hcl").write_text((EXAMPLES / "vault-policy.hcl").read_text())
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "clients-ca.pem"))
-    first, *others = blocks("sh")
+    first, *others = blocks(PAGE, "sh")
     run_commands(openbao, tmp_path, first, secret="S3CR3T-page")
     for commands in others:
         run_commands(openbao, tmp_path, commands)
     assert (tmp_path / "secret-id").read_text().startswith("s.")  # a wrapping token
 
 
-@pytest.mark.parametrize("table", blocks("toml")[1:])
+@pytest.mark.parametrize("table", blocks(PAGE, "toml")[1:])
 def test_every_table_of_the_page_is_without_fault(tmp_path: Path, table: str) -> None:
     """As it stands there, in a table of type vault."""
     auth = "" if "auth =" in table else 'auth = { method = "jwt", role = "r", jwt_file = "/j" }\n'

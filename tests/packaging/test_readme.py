@@ -12,24 +12,20 @@ import pytest
 from broker.app import vocabulary
 from broker.config.load import load
 from tests.packaging.project import ROOT
+from tests.pages import blocks
 
 TEXT = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    """Answer the fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
-
-
 COMMANDS = [
     words
-    for block in blocks("sh")
+    for block in blocks(TEXT, "sh")
     for line in block.splitlines()
     if (words := shlex.split(line, comments=True)) and words[0].endswith("token-broker")
 ]
 
 
-@pytest.mark.parametrize("block", blocks("toml"))
+@pytest.mark.parametrize("block", blocks(TEXT, "toml"))
 def test_configuration_loads(block: str, tmp_path: Path) -> None:
     """Every TOML block is a whole configuration without a fault."""
     path = tmp_path / "config.toml"

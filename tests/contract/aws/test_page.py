@@ -17,16 +17,12 @@ from tests.canary import MARKER
 from tests.config.surroundings import MINIMAL, load_text
 from tests.daemon.running import Daemon
 from tests.end_to_end.readers import published
+from tests.pages import blocks
 from tests.servers.moto import Moto
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "backends" / "aws-secrets-manager.md").read_text()
 EXAMPLES = ROOT / "systemd" / "examples"
-
-
-def blocks(language: str) -> list[str]:
-    """What the page shows in this language, from above."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -53,7 +49,7 @@ def run_command(moto: Moto, command: str, *, stdin: str) -> None:
 
 def configuration(moto: Moto, server: DevelopmentAuthorizationServer) -> str:
     """The page's, with the addresses of the test."""
-    text = blocks("toml")[0]
+    text = blocks(PAGE, "toml")[0]
     replacements = {
         'region = "eu-west-1"': f'region = "eu-west-1"\nendpoint_url = "{moto.url}"\nallow_insecure_loopback = true',
         "https://acme.outsystems.dev/identity/.well-known/openid-configuration": server.discovery_url,
@@ -72,14 +68,14 @@ def test_page_leads_from_nothing_to_a_token(
     """Its commands, then its configuration, in a daemon."""
     moto.reset()
     secret = json.dumps({"client_id": "deploy", "client_secret": server.register("deploy").reveal()})
-    for command in blocks("sh")[0].splitlines():
+    for command in blocks(PAGE, "sh")[0].splitlines():
         run_command(moto, command, stdin=secret)
     with Daemon(tmp_path, configuration(moto, server), extra=moto.environment) as daemon:
         daemon.wait_for(state="fresh", condition="ok")
         assert published(daemon, daemon.ask("/v1/tokens/deploy")[1]["access_token"])
 
 
-@pytest.mark.parametrize("table", blocks("toml")[1:])
+@pytest.mark.parametrize("table", blocks(PAGE, "toml")[1:])
 def test_every_table_of_the_page_is_without_fault(tmp_path: Path, table: str) -> None:
     """As it stands there, in a table of type aws-secrets-manager."""
     head = '[secret_backends.aws]\ntype = "aws-secrets-manager"\nregion = "eu-west-1"\n'
@@ -89,6 +85,6 @@ def test_every_table_of_the_page_is_without_fault(tmp_path: Path, table: str) ->
 
 def test_page_shows_every_key() -> None:
     """One without an example would be one that nobody finds."""
-    shown = set(re.findall(r"^([a-z_]+) = ", "\n".join(blocks("toml")), re.MULTILINE))
+    shown = set(re.findall(r"^([a-z_]+) = ", "\n".join(blocks(PAGE, "toml")), re.MULTILINE))
     keys = {"region", "profile", "role_arn", "external_id", "endpoint_url", "use_fips", "use_dualstack"}
     assert keys <= shown

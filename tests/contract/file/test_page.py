@@ -13,9 +13,10 @@ from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.canary import MARKER
 from tests.contract.file.writing import mount, write
 from tests.daemon.running import Daemon
+from tests.pages import blocks
 
 PAGE = (Path(__file__).parents[3] / "docs" / "backends" / "file.md").read_text()
-CONFIGURATIONS = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+CONFIGURATIONS = blocks(PAGE, "toml")
 
 Place = Callable[[Path, str], None]
 

@@ -22,7 +22,7 @@ from backends.vault.token import HeldToken, granted
 from broker.api import BackendLogin, PluginContext, SecretBackendUnavailable
 
 RELOGIN_PAUSE_SECONDS = 30.0
-"""A token that dies again and again must not become a login storm (R-089)."""
+"""Tokens that die as soon as they are got must not become a login storm (R-089); `login_pause` holds what fails."""
 LEAST_GAIN = 0.1
 """A renewal that moves the end by less than this share of what was left has met the token's maximum life."""
 
@@ -92,8 +92,9 @@ class Login:
                     code="login_paused",
                     retry_after_seconds=wait,
                 )
+            fresh = self._log_in(deadline)
             self._next_relogin_at = self._clock() + RELOGIN_PAUSE_SECONDS
-            return self._log_in(deadline)
+            return fresh
 
     def vouch(self, fresh: HeldToken) -> None:
         """This token was got a moment ago: if it may not even look itself up, it is alive all the same."""

@@ -130,6 +130,23 @@ def test_token_in_a_file_that_is_about_to_end_is_not_taken_for_an_endless_one(
         broker.read(found.path)
 
 
+def test_every_read_names_the_file_whose_token_the_server_forgot(
+    openbao: OpenBao, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Not only the one that found out; and a new token there is used at once."""
+    found = readable(openbao, request)
+    token, path = openbao.create_token([found.policy, "default"]), tmp_path / "token"
+    auth = {"method": "token_file", "path": put_file(path, token)}
+    broker = BrokerSide({"url": openbao.url, "allow_insecure_loopback": True, "auth": auth})
+    broker.read(found.path)
+    openbao.revoke_token(token)
+    for _ in range(3):
+        with pytest.raises(SecretBackendUnavailable, match=f"{path} is expired.*: put a new one there"):
+            broker.read(found.path)
+    put_file(path, openbao.create_token([found.policy, "default"]))
+    assert SECRET == broker.read(found.path)
+
+
 def test_hung_revocation_does_not_delay_the_exit(tmp_path: Path) -> None:
     """R-102: the token then dies by itself."""
     released = threading.Event()

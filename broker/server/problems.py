@@ -37,11 +37,11 @@ _REPORT_INTERVAL_SECONDS = 60
 
 _HELP: dict[Code, str] = {
     "starting": "The first mint is on its way; ask again, or send wait=5s.",
-    "unreachable": "Look at the network and at both upstreams: token-broker check --online.",
+    "unreachable": "Look at the network and at both upstreams; token-broker status says which one fails, and how.",
     "throttled": "The authorization server asked for a pause; the broker goes on by itself.",
     "awaiting_secret": "Store the rotated client secret in the secret backend; the broker polls for it.",
     "credential_rejected": "Store a valid client secret in the secret backend; the broker polls for it.",
-    "misconfigured": "Correct the configuration or the stored secret: token-broker check --online.",
+    "misconfigured": "Correct the configuration or the stored secret; token-broker status says what is wrong.",
     "expired": "The broker keeps trying to renew it; token-broker status says why that fails.",
     "min_valid": "Ask for less, or send wait=5s.",
     "rate_limited": "A renewal was just done; use the current token.",

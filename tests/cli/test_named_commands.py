@@ -15,6 +15,7 @@ NAMED = re.compile(r"token-broker (?P<verb>[a-z]+)(?P<options>(?: --[a-z][a-z-]*
 
 
 def files() -> Iterator[Path]:
+    """All of it that somebody may read."""
     for place in PLACES:
         root = ROOT / place
         yield from [root] if root.is_file() else sorted(root.rglob("*"))

@@ -37,13 +37,19 @@ def judge(
     """Whether a report about `fingerprint`, used in a request at `requested_at` (Unix seconds), leads to a mint.
 
     Only if that is still the current token, and it was current when the request was made; a time in the future counts
-    as now, none too. The same token is reported once: what was said is known, and a mint is under way.
+    as now, none too. Ages are compared, so that a stepped clock makes no report too old. The same token is reported
+    once: what was said is known, and a mint is under way.
     """
     if revision is None or fingerprint != revision.token.fingerprint or fingerprint == rejections.fingerprint:
         return rejections, "not_current"
-    if requested_at is not None and min(requested_at, now.wall) < revision.token.issued.wall:
+    if requested_at is not None and _age(requested_at, now) >= now.boot - revision.token.issued.boot:
         return rejections, "too_old"
     recent = tuple(at for at in rejections.honoured if now.boot - at < HOUR_SECONDS)
     if len(recent) >= MINTS_PER_HOUR or (recent and now.boot - recent[-1] < SECONDS_BETWEEN_MINTS):
         return Rejections(recent, rejections.fingerprint), "rate_limited"
     return Rejections((*recent, now.boot), fingerprint), "started"
+
+
+def _age(requested_at: float, now: Moment) -> float:
+    """The least that it can be, in seconds: times in whole seconds are rounded down."""
+    return now.wall - requested_at - 1.0

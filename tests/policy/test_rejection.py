@@ -53,6 +53,31 @@ def test_request_older_than_the_token_is_too_old() -> None:
     )
 
 
+def test_request_in_the_second_of_the_mint_is_believed() -> None:
+    """R-080: its time was rounded down, and so lies before the mint."""
+    current = revision(1, Moment(ISSUED.wall + 0.9, ISSUED.boot + 0.9))
+    assert (
+        judge(
+            Rejections(),
+            current,
+            fingerprint=current.token.fingerprint,
+            requested_at=ISSUED.wall,
+            now=later(0.95),
+        )[1]
+        == "started"
+    )
+
+
+def test_clock_that_was_put_back_makes_no_report_too_old() -> None:
+    """F-42: the token seems to be of tomorrow then."""
+    now = Moment(ISSUED.wall - 86_400, ISSUED.boot + 50)
+    fingerprint = revision(1).token.fingerprint
+    assert (
+        judge(Rejections(), revision(1), fingerprint=fingerprint, requested_at=now.wall - 1, now=now)[1]
+        == "started"
+    )
+
+
 def test_request_from_the_future_counts_as_now() -> None:
     """A consumer's clock may be ahead."""
     fingerprint, requested_at = revision(1).token.fingerprint, ISSUED.wall + 1e9

@@ -90,6 +90,11 @@ class TokenSinkPlugin:
     builds a sink from it, in the thread that goes on to call it. `target` names what a sink with these
     options writes to, for messages. `hook` makes what is called after a `publish` that answered True; None where the
     options ask for nothing. `check` may add faults, with paths relative to the table. All but `create` are pure.
+
+    `rest` is for sinks that write to more places than their target. It is given the options of a sink that a reload
+    ends and those of all sinks of this type that its token has from then on, and answers the options of a sink that
+    would withdraw what none of these goes on to write; None if that is nothing. Without it a sink leaves all of what
+    it wrote, or nothing where another one has its target.
     """
 
     options: type[Any]
@@ -97,6 +102,7 @@ class TokenSinkPlugin:
     target: Callable[[Any], str]
     check: Callable[[Any], tuple[Fault, ...]] = lambda _: ()
     hook: Callable[[Any], ChangeHook | None] = lambda _: None
+    rest: Callable[[Any, tuple[Any, ...]], Any | None] | None = None
     api_version: int = API_VERSION
 
 

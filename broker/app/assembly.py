@@ -85,7 +85,7 @@ class Assembly:
         self._cache.apply(config, self._clients, group)
         for name in sorted(set(self._units) - set(config.tokens)):
             self._store.remove(name)
-            await self._units.pop(name).stop(keep=frozenset())
+            await self._units.pop(name).stop(kept=())
             await self._cache.remove(name)
             self._observer(TokenRemoved(token=name))
         for name, table in config.tokens.items():
@@ -99,7 +99,7 @@ class Assembly:
         """Stop everything; published files stay."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*(unit.stop(keep=None) for unit in self._units.values()))
+        await asyncio.gather(*(unit.stop(kept=None) for unit in self._units.values()))
         await asyncio.gather(
             *(client.close() for _, client in self._backends.values()),
             *(server.close() for _, server in self._servers.values()),
@@ -115,7 +115,7 @@ class Assembly:
             return
         new = self._unit(name, table, surroundings, old)
         if old is not None:
-            await old.stop(keep=new.targets)
+            await old.stop(kept=(*table.files, *table.sinks))
         self._units[name] = new
         self._store.put(new.token, new.renewer.request)
         new.start(rounds)

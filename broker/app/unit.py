@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from broker.app.publisher_place import PublisherPlace
-from broker.config.schema import TokenTable
+from broker.config.schema import PluginTable, TokenTable
 from broker.core.cache.keeper import Keeper
 from broker.core.managed_token import ManagedToken
 from broker.core.renewer import Renewer
@@ -74,29 +74,17 @@ class Unit:
             await self._keeper.first_look()
         return await self.renewer.turn()
 
-    async def stop(self, *, keep: frozenset[str] | None) -> None:
+    async def stop(self, *, kept: Sequence[PluginTable] | None) -> None:
         """End the rounds and close the sinks.
 
-        `keep` names the targets that a successor goes on publishing; None at shutdown, when every file stays.
+        `kept` are the sinks that a successor has; None at shutdown, when every file stays.
         """
         await asyncio.gather(*(place.hook.stop() for place in self._places if place.hook is not None))
         turns = [turn for work in self._rounds if (turn := work.stop())]
         await asyncio.gather(*turns, return_exceptions=True)
         if self._keeper is not None:
             await self._keeper.flush()
-        await asyncio.gather(
-            *(
-                place.publisher.stop(
-                    withdraw=keep is not None and place.withdraw_when_removed and place.target not in keep
-                )
-                for place in self._places
-            )
-        )
-
-    @property
-    def targets(self) -> frozenset[str]:
-        """Where this unit publishes."""
-        return frozenset(place.target for place in self._places)
+        await asyncio.gather(*(place.stop(kept) for place in self._places))
 
     @property
     def published(self) -> bool:

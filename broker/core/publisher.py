@@ -105,13 +105,13 @@ class Publisher:
             self._withdrawn = revision.number
         return WOKEN
 
-    async def stop(self, *, withdraw: bool) -> None:
-        """Close the sink; `withdraw` when the token left the configuration and its files are to go with it."""
+    async def stop(self, *, withdraw: Callable[[], TokenSink] | None) -> None:
+        """Close the sink; before that `withdraw` makes the one, this or another, whose publication is to go."""
         try:
-            if withdraw:
-                await self._calls.call(lambda: self._made().withdraw())
+            if withdraw is not None:
+                await self._calls.call(lambda: withdraw().withdraw())
             if self._sink is not None:
-                await self._calls.call(lambda: self._made().close())
+                await self._calls.call(lambda: self.sink().close())
         except SinkError:
             return
 
@@ -120,7 +120,7 @@ class Publisher:
         if revision is None or revision.token.remaining_seconds(self._clock.now()) <= 0:
             return
         publication = Publication(token_name=self._token.name, revision=revision)
-        changed = await self._calls.call(lambda: self._made().publish(publication))
+        changed = await self._calls.call(lambda: self.sink().publish(publication))
         if changed and self._hook is not None:
             self._hook.changed(publication)
         news = self._failures or self.published != revision.number
@@ -137,12 +137,12 @@ class Publisher:
         return True
 
     async def _withdraw(self) -> None:
-        await self._calls.call(lambda: self._made().withdraw())
+        await self._calls.call(lambda: self.sink().withdraw())
         if self._hook is not None:
             self._hook.withdrawn()
         self._succeeded()
 
-    def _made(self) -> TokenSink:
+    def sink(self) -> TokenSink:
         """The sink, made at first use: in its thread, since a plug-in's code may block or fail."""
         if self._sink is None:
             self._sink = self._create()

@@ -7,7 +7,10 @@ know: how a file is put in its place (`placed_file`), what the bytes are (`forma
 
 from __future__ import annotations
 
+import os
 from typing import Literal
+
+import msgspec
 
 from broker.api import (
     ChangeHook,
@@ -109,10 +112,21 @@ def _hook(options: FileSinkOptions) -> ChangeHook | None:
     )
 
 
+def _rest(options: FileSinkOptions, others: tuple[FileSinkOptions, ...]) -> FileSinkOptions | None:
+    kept = {os.path.normpath(path) for each in others for path in (each.path, each.metadata) if path}
+    metadata = options.metadata
+    if metadata is not None and os.path.normpath(metadata) in kept:
+        metadata = None
+    if os.path.normpath(options.path) not in kept:
+        return msgspec.structs.replace(options, metadata=metadata)
+    return None if metadata is None else FileSinkOptions(path=metadata)
+
+
 plugin = TokenSinkPlugin(
     options=FileSinkOptions,
     create=_create,
     target=lambda options: str(options.path),
     check=_check,
     hook=_hook,
+    rest=_rest,
 )

@@ -150,6 +150,35 @@ def test_reload_starts_stops_and_replaces_by_name(daemon: Daemon, server: Server
     assert server.ledger.count("token") == minted
 
 
+@pytest.mark.parametrize(("on_expiry", "stays"), [("remove", False), ("keep", True)])
+def test_reload_to_another_companion_leaves_the_old_one_to_on_expiry(
+    daemon: Daemon, server: Server, on_expiry: str, *, stays: bool
+) -> None:
+    """R-123: the description moves, or goes; the token file is not touched, and what is left follows on_expiry."""
+    run = daemon.directory / "run"
+    token, old, new = (run / name for name in ("tokens/deploy", "about/old", "about/new"))
+
+    def described_at(*names: str) -> str:
+        keys = [f'on_expiry = "{on_expiry}"', *(f'metadata = "about/{name}"' for name in names)]
+        return local_tables(server, daemon.directory, files="\n".join(keys))
+
+    daemon.write(described_at("old"))
+    daemon.start()
+    eventually(old.exists, what="the companion")
+    before = token.stat()
+
+    daemon.write(described_at("new"))
+    daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
+    eventually(new.exists, what="the companion at its new place")
+    assert old.exists() == stays
+    daemon.write(described_at())
+    daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
+    eventually(lambda: len(daemon.lines("config_reloaded")) == 2, what="the second reload is logged")
+    assert new.exists() == stays
+    after = token.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
 def test_restart_required_is_told(daemon: Daemon) -> None:
     """interface.md 7: a changed socket path keeps its old value until a restart."""
     daemon.start()

@@ -77,3 +77,25 @@ def test_a_companion_has_a_place_of_its_own(tmp_path: Path, metadata: str, messa
     """R-007: its path is one like any other."""
     text = f'{MINIMAL}[[tokens.deploy.files]]\npath = "x"\nmetadata = "{metadata}"\n'
     assert {"tokens.deploy.files[0].metadata": message} == faults_of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rest"),
+    [
+        (("/t", "/about"), [("/t", "/other")], ("/about", None)),
+        (("/t", "/about"), [("/t", None)], ("/about", None)),
+        (("/t", "/about"), [("/t", None), ("/u", "/x/../about")], None),
+        (("/t", "/about"), [("/u", "/about")], ("/t", None)),
+        (("/t", "/about"), [("/u", "/t")], ("/about", None)),
+        (("/t", "/about"), [], ("/t", "/about")),
+        (("/t", None), [("/t", "/about")], None),
+    ],
+)
+def test_what_a_reload_leaves_is_what_nobody_writes_any_more(
+    old: tuple[str, str | None], new: list[tuple[str, str | None]], rest: tuple[str, str | None] | None
+) -> None:
+    """R-123: token file and companion each for itself, by where their paths lead."""
+    assert plugin.rest is not None
+    others = tuple(FileSinkOptions(path=path, metadata=metadata) for path, metadata in new)
+    found = plugin.rest(FileSinkOptions(path=old[0], metadata=old[1]), others)
+    assert rest == (None if found is None else (found.path, found.metadata))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
-from tests.daemon.running import Daemon, local_tables, run_verb, store
+from tests.daemon.running import END_SECONDS, Daemon, local_tables, run_verb, store
 from tests.daemon.service_manager import ServiceManager
 from tests.waiting import eventually
 
@@ -26,7 +26,7 @@ def test_ready_is_sent_when_the_token_is_published_and_stopping_at_the_end(
     assert (daemon.directory / "run" / "tokens" / "deploy").exists()
     code, seconds = daemon.stop()
     assert code == 0
-    assert seconds < 5
+    assert seconds < END_SECONDS
     assert manager.heard("STOPPING=1")
     assert not daemon.socket.exists()
     assert (daemon.directory / "run" / "tokens" / "deploy").exists()
@@ -50,7 +50,7 @@ def test_ready_comes_at_the_deadline_with_every_upstream_down(
         assert daemon.ops("/readyz")[0] == 503
         assert daemon.ops("/livez")[0] == 200
         server.clear()
-        daemon.wait_for(state="fresh", timeout=30)
+        daemon.wait_for(state="fresh")
         eventually(lambda: manager.heard("every required token is published by now"), what="the new STATUS")
         assert daemon.ops("/readyz")[0] == 200
 
@@ -62,10 +62,10 @@ def test_sigterm_ends_it_within_five_seconds_with_the_server_hung(
     """F-49: a mint is in flight and gets no answer."""
     server.fault(endpoint, "hang")
     daemon.start()
-    eventually(lambda: server.ledger.count(endpoint), what="the hung request", timeout=20)
+    eventually(lambda: server.ledger.count(endpoint), what="the hung request")
     code, seconds = daemon.stop()
     assert code == 0
-    assert seconds < 5
+    assert seconds < END_SECONDS
 
 
 def test_sigterm_ends_it_within_five_seconds_with_the_backend_hung(tmp_path: Path, server: Server) -> None:
@@ -79,12 +79,12 @@ def test_sigterm_ends_it_within_five_seconds_with_the_backend_hung(tmp_path: Pat
             f'auth = {{ method = "token_file", path = "{tmp_path}/token" }}',
         )
         with Daemon(tmp_path, tables) as daemon:
-            black_hole.settimeout(20)
+            black_hole.settimeout(60)
             hung, _ = black_hole.accept()
             code, seconds = daemon.stop()
             hung.close()
     assert code == 0
-    assert seconds < 5
+    assert seconds < END_SECONDS
 
 
 def test_reload_without_a_change_mints_nothing(
@@ -93,8 +93,8 @@ def test_reload_without_a_change_mints_nothing(
     """R-012, R-145: RELOADING with its time in one datagram, a closing READY, token and schedule untouched."""
     daemon.extra["NOTIFY_SOCKET"] = str(manager.path)
     daemon.start()
-    before = daemon.wait_for(state="fresh")
     eventually(lambda: manager.heard("READY=1"), what="READY=1")
+    before = daemon.wait_for(state="fresh", condition="ok")
     daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
     eventually(lambda: daemon.lines("config_reloaded"), what="the reload is logged")
     assert manager.heard("RELOADING=1\nMONOTONIC_USEC=")
@@ -118,7 +118,7 @@ def test_reload_of_a_broken_file_keeps_the_old_one(
     (line,) = eventually(lambda: daemon.lines("config_reloaded"), what="the failed reload is logged")
     assert line["outcome"] == "failure"
     assert "tokens.deploy.scoope" in line["message"]
-    assert manager.heard("the old configuration stays in force")
+    eventually(lambda: manager.heard("the old configuration stays in force"), what="the new STATUS")
     assert daemon.ask("/v1/tokens/deploy")[0] == 200
     assert daemon.metric("config_reloads_total", outcome="failure") == 1.0
 
@@ -144,7 +144,7 @@ def test_reload_starts_stops_and_replaces_by_name(daemon: Daemon, server: Server
     token = daemon.ask("/v1/tokens/deploy")[1]["access_token"]
     file = daemon.directory / "run" / "tokens" / "deploy"
     eventually(lambda: file.read_text() == f"Authorization: Bearer {token}\n", what="the new format")
-    assert not second_file.exists()
+    eventually(lambda: not second_file.exists(), what="the removed token's file is gone")
     assert daemon.ask("/v1/tokens/second")[0] == 403
     assert daemon.record()["issued_at"] == first["issued_at"]
     assert server.ledger.count("token") == minted

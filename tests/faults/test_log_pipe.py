@@ -14,7 +14,7 @@ import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.canary import MARKER
-from tests.daemon.running import COMMAND, Daemon, environment, local_tables, store
+from tests.daemon.running import COMMAND, END_SECONDS, Daemon, environment, local_tables, store
 from tests.faults.daemons import renewed, token
 from tests.waiting import eventually
 
@@ -83,7 +83,7 @@ def test_log_that_nobody_reads_stops_nothing(
         eventually(lambda: "lines were lost" in taken.text(), what="the lost lines are told")
         code, seconds = daemon.stop()
     assert 0 == code
-    assert seconds < 5
+    assert seconds < END_SECONDS
     told = [line for line in taken.end().splitlines() if "log_lines_lost" in line]
     assert json.loads(told[0])["lost"] > 0
     assert MARKER not in taken.text()
@@ -102,7 +102,7 @@ def test_end_is_not_held_by_the_log(daemon: Daemon, server: Server, full_pipe: t
     daemon.wait_for(state="fresh")
     code, seconds = daemon.stop()
     assert 0 == code
-    assert seconds < 5
+    assert seconds < END_SECONDS
 
 
 def many_tokens(directory: Path, server: Server) -> str:

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
-from tests.daemon.running import Daemon, UnixConnection, local_tables, store
+from tests.daemon.running import END_SECONDS, Daemon, UnixConnection, local_tables, store
 from tests.faults import plugins
 from tests.faults.daemons import authorization_server, token
 from tests.waiting import eventually
@@ -49,5 +49,5 @@ auth = {{ method = "token_file", path = "{tmp_path}/token" }}
             reader.close()
             hung.close()
     assert 0 == code
-    assert seconds < 5
+    assert seconds < END_SECONDS
     assert not daemon.socket.exists()

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 STRANGER: Final = Path(__file__).with_name("stranger.py")
 ANOTHER_UID: Final = 1000
-ANSWER_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 60.0
 
 
 class Loop:

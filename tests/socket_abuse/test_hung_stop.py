@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.daemon.running import Daemon, environment
+from tests.daemon.running import END_SECONDS, Daemon, environment
 from tests.packaging.project import ROOT
 
 pytestmark = pytest.mark.sockets
@@ -42,7 +42,7 @@ def test_the_daemon_ends_all_the_same(prepared: Daemon) -> None:
     finally:
         prepared.__exit__()
     assert 0 == code
-    assert seconds < 5
+    assert seconds < END_SECONDS
     assert ["not everything stopped in time"] == [
         line["message"] for line in prepared.lines("life_cycle") if line["phase"] == "warning"
     ][-1:]

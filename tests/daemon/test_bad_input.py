@@ -150,10 +150,14 @@ def test_what_the_server_answers_becomes_a_condition_with_a_reason(  # noqa: PLR
     record = daemon.wait_for(condition=condition, state="absent")
     assert conditions(daemon) == (condition, code)
     assert words.lower() in record["reason"].lower()
-    failed = daemon.lines("mint_failed")[0]
+    failed = daemon.line("mint_failed")
     assert (failed["error"], failed["condition"]) == (record["last_error"], condition)
-    assert daemon.lines("state_changed")[-1]["condition"] == condition
-    assert daemon.metric("mints_total", outcome="failure", error=record["last_error"]) == 1.0
+    eventually(
+        lambda: condition in {line["condition"] for line in daemon.lines("state_changed")},
+        what="the condition is logged",
+    )
+    # It may have been tried again by now.
+    assert (daemon.metric("mints_total", outcome="failure", error=record["last_error"]) or 0.0) >= 1.0
     assert daemon.metric("token_state", token="deploy", state="absent") == 1.0
     assert daemon.ops("/readyz/deploy")[0] == 503
     if endpoint == "metadata":
@@ -202,7 +206,7 @@ def test_once_gives_up_at_the_deadline_with_75(tmp_path: Path, server: Server) -
     """A server that cannot be reached: try again later."""
     store(tmp_path, server.register("deploy").reveal())
     server.fault("token", "500")
-    daemon = Daemon(tmp_path, local_tables(server, tmp_path), broker='startup_deadline = "2s"')
+    daemon = Daemon(tmp_path, local_tables(server, tmp_path), broker='startup_deadline = "5s"')
     done = run_verb("once", "--config", daemon.config)
     assert done.returncode == 75
     assert_explained(done.stderr, "deploy", "unreachable")

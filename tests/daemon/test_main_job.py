@@ -73,7 +73,7 @@ def test_metrics_and_health_tell_the_state(daemon: Daemon) -> None:
     assert daemon.metric("mints_total", outcome="success", token="deploy") == 1.0
     assert int(daemon.metric("token_expires_timestamp_seconds", token="deploy") or 0) == record["expires_at"]
     assert daemon.metric("token_state", token="deploy", state="fresh") == 1.0
-    assert daemon.metric("secret_fetches_total", backend="local", outcome="success") == 1.0
+    assert (daemon.metric("secret_fetches_total", backend="local", outcome="success") or 0.0) >= 1.0
     assert daemon.ops("/livez")[0] == 200
     assert daemon.ops("/readyz")[0] == 200
     assert daemon.ops("/readyz/deploy")[0] == 200

@@ -35,8 +35,8 @@ def test_stopped_process_gives_no_sign_and_says_later_that_it_was_late(
     before = manager.count("WATCHDOG=1")
     os.kill(daemon.pid, signal.SIGCONT)
     eventually(lambda: manager.count("WATCHDOG=1") > before, what="a sign of life")
-    (line,) = eventually(lambda: daemon.lines("heart_beat"), what="the line about lateness")
-    assert line["late_seconds"] > 1
+    late = eventually(lambda: daemon.lines("heart_beat"), what="the line about lateness")
+    assert max(line["late_seconds"] for line in late) > 1  # a busy machine may have been late before
     assert "fresh" == daemon.ask("/v1/tokens/deploy")[1]["state"]
     daemon.stop()
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.daemon.running import Daemon
 
 MIB = 1024 * 1024
+UNDISTURBED_SECONDS = 5.0
+"""No time at all, on a machine that may stop for a while: whatever hangs here hangs for ten seconds and more."""
 
 
 def authorization_server(name: str, discovery_url: str, issuer: str, *, trust: str = "") -> str:

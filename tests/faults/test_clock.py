@@ -21,6 +21,8 @@ Server = DevelopmentAuthorizationServer
 STEPS = ("+1h", "-1h", "+3650d", "-3650d", "+0")
 SECONDS_BETWEEN_STEPS = 2.6
 RENEWAL_FLOOR_SECONDS = 10
+GOES_ON_SECONDS = 9.0
+"""At once, on a machine that may stop for a while: no second renewal is due within ten."""
 
 
 def stepping(offset: Path) -> dict[str, str]:
@@ -68,12 +70,20 @@ def test_steps_of_the_wall_clock_cost_nothing(tmp_path: Path, server: Server) ->
             due = began + number * SECONDS_BETWEEN_STEPS
             eventually(lambda due=due: time.monotonic() >= due, what="the next step")  # type: ignore[misc]  # bound for this round
             assert daemon.record()["state"] == "fresh"
-        minted = {name: daemon.record(name)["revision"] for name in ("deploy", "short")}
+        daemon.wait_for(name="short", state="fresh", revision=2)
+        minted = eventually(
+            lambda: as_minted(daemon, server), what="the ledger has what is served, and no more"
+        )
     assert [] == [wrong for reader in readers for wrong in reader.wrong]
     assert min(reader.looks for reader in readers) > 100
     assert 1 == minted["deploy"]
-    assert 2 <= minted["short"] <= 1 + (time.monotonic() - started) / RENEWAL_FLOOR_SECONDS
-    assert sum(minted.values()) == server.ledger.count("token")
+    assert minted["short"] <= 1 + (time.monotonic() - started) / RENEWAL_FLOOR_SECONDS
+
+
+def as_minted(daemon: Daemon, server: Server) -> dict[str, int]:
+    """The revisions of both tokens, if they are as many as the server's answers; else none: one may be on its way."""
+    revisions = {name: daemon.record(name)["revision"] for name in ("deploy", "short")}
+    return revisions if sum(revisions.values()) == server.ledger.count("token") else {}
 
 
 def test_stopped_process_never_serves_what_expired_meanwhile(tmp_path: Path, server: Server) -> None:
@@ -86,13 +96,13 @@ def test_stopped_process_never_serves_what_expired_meanwhile(tmp_path: Path, ser
         second = daemon.wait_for(name="longer", state="fresh", revision=1)
         os.kill(daemon.pid, signal.SIGSTOP)
         goes_on_at = max(first["expires_at"] + 1, second["next_renewal_at"] + 1)
-        eventually(lambda: time.time() > goes_on_at, timeout=40, what="both are overdue")
+        eventually(lambda: time.time() > goes_on_at, what="both are overdue")
         os.kill(daemon.pid, signal.SIGCONT)
         went_on = time.monotonic()
-        status, served = daemon.ask("/v1/tokens/deploy?wait=2s")
+        status, served = daemon.ask("/v1/tokens/deploy?wait=20s")
         assert (200, 2) == (status, served["revision"])
-        assert daemon.ask("/v1/tokens/longer?wait=2s")[0] == 200
+        assert daemon.ask("/v1/tokens/longer?wait=20s")[0] == 200
         daemon.wait_for(name="longer", state="fresh", revision=2)
         daemon.wait_for(state="fresh", condition="ok", revision=2)
-        assert time.monotonic() - went_on < 5
+        assert time.monotonic() - went_on < GOES_ON_SECONDS
         assert server.ledger.count("token") == 4

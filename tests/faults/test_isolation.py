@@ -13,7 +13,7 @@ import trustme
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.daemon.running import END_SECONDS, Daemon, local_tables, store
 from tests.faults import plugins
-from tests.faults.daemons import authorization_server, renewed, token
+from tests.faults.daemons import UNDISTURBED_SECONDS, authorization_server, renewed, token
 from tests.faults.test_tls import serving
 
 Server = DevelopmentAuthorizationServer
@@ -21,11 +21,11 @@ Server = DevelopmentAuthorizationServer
 
 def assert_undisturbed(daemon: Daemon) -> None:
     """The healthy token is minted in no time when asked for, and is served at once."""
-    assert renewed(daemon) < 1.0
+    assert renewed(daemon) < UNDISTURBED_SECONDS
     began = time.monotonic()
     for _ in range(50):
         assert 200 == daemon.ask("/v1/tokens/deploy")[0]
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < UNDISTURBED_SECONDS
     assert 200 == daemon.ops("/readyz/deploy")[0]
 
 
@@ -64,24 +64,24 @@ def test_neighbours_that_explode_and_hang_change_nothing(tmp_path: Path, server:
             tables += plugins.backend(way) + token(way, backend=way, client=way)
         daemon = stack.enter_context(Daemon(tmp_path, tables, extra=plugins.install(tmp_path)))
 
-        daemon.wait_for(state="fresh", condition="ok", timeout=5)
+        daemon.wait_for(state="fresh", condition="ok", timeout=9)
         assert_undisturbed(daemon)
         for way, told in plugins.WAYS.items():
             record = daemon.wait_for(name=way, state="absent", condition=told.condition)
             assert told.words in record["reason"]
         for name in ("unknown", "stalled"):
-            record = daemon.wait_for(name=name, condition="unreachable", timeout=15)
+            record = daemon.wait_for(name=name, condition="unreachable")
             assert "no answer within 10 s" in record["reason"]
         silent.close()
         stalled.start()
-        daemon.wait_for(name="stalled", state="fresh", condition="ok", timeout=30)
-        record = daemon.wait_for(name="dripping", condition="unreachable", timeout=40)
+        daemon.wait_for(name="stalled", state="fresh", condition="ok")
+        record = daemon.wait_for(name="dripping", condition="unreachable")
         assert "no answer within 30 s" in record["reason"]
         assert_undisturbed(daemon)
         assert 3 == daemon.record()["revision"]
         code, seconds = daemon.stop()
     assert 0 == code
     assert seconds < END_SECONDS
-    assert 31 > max(line["duration_seconds"] for line in daemon.lines("mint_failed"))
+    assert 40 > max(line["duration_seconds"] for line in daemon.lines("mint_failed"))
     assert [] == daemon.lines("task_failed")
     assert "never retrieved" not in daemon.log.read_text()

@@ -41,7 +41,7 @@ def restarted(daemon: Daemon, server: Server) -> float:
         status, token = daemon.ask("/v1/tokens/deploy", accept="text/plain")
         return status == 200 and bool(server.introspect(token)["active"])
 
-    eventually(serves, timeout=20, what="a token on the socket", retry_on=(OSError,))
+    eventually(serves, what="a token on the socket", retry_on=(OSError,))
     return time.monotonic() - began
 
 
@@ -62,7 +62,10 @@ def test_killed_at_any_moment_the_file_is_whole(daemon: Daemon, server: Server, 
         assert restarted(daemon, server) < RESTART_SECONDS
     assert [] == reader.wrong
     assert reader.looks > 100
-    assert ["deploy"] == sorted(path.name for path in token_file.parent.iterdir())
+    eventually(
+        lambda: ["deploy"] == sorted(path.name for path in token_file.parent.iterdir()),
+        what="what was left lying about is gone",
+    )
 
 
 def test_out_of_memory_leaves_the_file_whole(daemon: Daemon, server: Server, token_file: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 from tests.daemon.running import END_SECONDS, Daemon, local_tables, store
 from tests.faults import sinks
-from tests.faults.daemons import renewed
+from tests.faults.daemons import UNDISTURBED_SECONDS, renewed
 from tests.waiting import eventually
 
 Server = DevelopmentAuthorizationServer
@@ -23,10 +23,12 @@ def daemon_with(directory: Path, server: Server, tables: str) -> Daemon:
 
 
 def follows(daemon: Daemon, published: Path) -> None:
-    """The file has the current token within a second."""
+    """The file has the current token long before a sink that hangs is given up on."""
     current = daemon.ask("/v1/tokens/deploy", Accept="text/plain")[1]
     eventually(
-        lambda: published.exists() and current == published.read_text(), timeout=1.0, what="the file follows"
+        lambda: published.exists() and current == published.read_text(),
+        timeout=UNDISTURBED_SECONDS,
+        what="the file follows",
     )
 
 
@@ -39,14 +41,16 @@ def test_many_sinks_that_hang_delay_neither_renewal_nor_another_sink(tmp_path: P
         daemon.wait_for(state="fresh")
         follows(daemon, published)
         for _ in range(2):
-            assert renewed(daemon) < 1.0
+            assert renewed(daemon) < UNDISTURBED_SECONDS
             follows(daemon, published)
-        record = daemon.wait_for(timeout=45, condition="publish_failed")
+        record = daemon.wait_for(condition="publish_failed")
         assert "no answer within 30 s" in record["reason"]
         assert HANGING == eventually(
             lambda: daemon.metric("stuck_workers") == HANGING and HANGING, what="all are given up on"
         )
-        eventually(lambda: renewed(daemon) < 1.0, timeout=15, what="a renewal", retry_on=(AssertionError,))
+        eventually(
+            lambda: renewed(daemon) < UNDISTURBED_SECONDS, what="a renewal", retry_on=(AssertionError,)
+        )
         follows(daemon, published)
         assert 200 == daemon.ops("/readyz/deploy")[0]
         code, seconds = daemon.stop()
@@ -61,7 +65,7 @@ def test_sinks_that_explode_cost_only_their_own_publications(tmp_path: Path, ser
     with daemon_with(tmp_path, server, "".join(map(sinks.table, ways))) as daemon:
         daemon.wait_for(state="fresh", condition="publish_failed")
         follows(daemon, published)
-        assert renewed(daemon) < 1.0
+        assert renewed(daemon) < UNDISTURBED_SECONDS
         follows(daemon, published)
 
         def told() -> dict[str, str]:

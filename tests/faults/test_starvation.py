@@ -38,12 +38,12 @@ def test_out_of_memory_killer_takes_the_process_and_no_token(daemon: Daemon, ser
             group.add(daemon.pid)
             group.add(hog.pid)
             Path(f"/proc/{daemon.pid}/oom_score_adj").write_text("1000")
-            hog.communicate(b"\n", timeout=60)
+            hog.communicate(b"\n", timeout=120)
         finally:
             hog.kill()
             hog.wait()
         assert daemon.process is not None
-        assert -signal.SIGKILL == daemon.process.wait(10)
+        assert -signal.SIGKILL == daemon.process.wait(60)
         assert restarted(daemon, server) < RESTART_SECONDS
     assert [] == reader.wrong
 
@@ -61,7 +61,7 @@ def test_hardly_any_cpu_time_mints_once_and_is_never_taken_for_dead(
         group.add(daemon.pid)
         before = server.ledger.count("token")
         assert daemon.ask("/v1/tokens/deploy/renew", "POST")[0] == 202
-        daemon.wait_for(revision=2, timeout=60)
+        daemon.wait_for(revision=2, timeout=120)
         signs = manager.count("WATCHDOG=1")
         eventually(
             lambda: manager.count("WATCHDOG=1") > signs, timeout=NEVER_KILLED_SECONDS, what="a sign of life"

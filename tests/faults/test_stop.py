@@ -39,7 +39,7 @@ auth = {{ method = "token_file", path = "{tmp_path}/token" }}
             + token("stuck", backend="hang", client="stuck")
         )
         with Daemon(tmp_path, tables, extra=plugins.install(tmp_path)) as daemon:
-            black_hole.settimeout(20)
+            black_hole.settimeout(60)
             hung, _ = black_hole.accept()
             eventually(lambda: server.ledger.count("token"), what="the hung mint")
             eventually(lambda: unknown.ledger.count("metadata"), what="the hung metadata")

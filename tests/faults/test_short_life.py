@@ -29,6 +29,7 @@ def test_one_hung_answer_never_costs_a_short_lived_token(tmp_path: Path, server:
     ) as daemon:
         daemon.wait_for(revision=1, condition="ok")
         token_file = tmp_path / "run" / "tokens" / "deploy"
+        eventually(token_file.exists, what="the first publication")
         server.fault("token", "hang", times=1)
         readers = of_file(token_file, server), of_socket(daemon, "deploy", server)
         with Reader(readers[0]) as of_files, Reader(readers[1]) as of_sockets:

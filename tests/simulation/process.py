@@ -31,7 +31,7 @@ from tests.simulation.world import World
 
 ROOT = Peer(uid=0, gids=frozenset({0}), pid=1, known=True)
 SINK_SECONDS = 0.001
-ALLOWED_STOP_SECONDS = 4.0
+ALLOWED_STOP_SECONDS = 3.0
 """As `broker.app.daemon` has it: what has not stopped by then is left."""
 
 

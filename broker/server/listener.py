@@ -13,7 +13,7 @@ import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from broker.server.connection import Connection
 from broker.server.descriptors import RESERVED, client_limit
@@ -27,8 +27,26 @@ WARNING_SECONDS = 60.0
 
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
-Admit = Callable[[socket.socket, Any], Connection | None]
-"""What to do with an accepted socket and its address: None if it has been dealt with."""
+Admit = Callable[[socket.socket, Any], None]
+"""What to do with an accepted socket and its address: close it, or have the listener hold or open something."""
+
+
+class Held(Protocol):
+    """What an accepted socket became. Each calls `Listener.lost` at its end."""
+
+    descriptor: int
+
+    def sweep(self, now: float) -> None:
+        """End if the peer has used up our patience."""
+        ...
+
+    def finish(self) -> None:
+        """Answer what is under way, or the first request of who has just come, and then end."""
+        ...
+
+    def abort(self) -> None:
+        """End now."""
+        ...
 
 
 class Listener:
@@ -49,7 +67,7 @@ class Listener:
         sweep_seconds: float = 0.5,
         retry_seconds: float = 0.2,
     ) -> None:
-        self.connections: set[Connection] = set()
+        self.connections: set[Held] = set()
         self._listening = listening
         self._admit = admit
         self._turn_away = turn_away
@@ -93,6 +111,7 @@ class Listener:
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 await self._drain()
+        await asyncio.gather(*self._opening, return_exceptions=True)
         for connection in tuple(self.connections):
             connection.abort()
         await self._drain()
@@ -104,8 +123,25 @@ class Listener:
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(self._sweep_seconds, self._sweep)
 
-    def lost(self, connection: Connection) -> None:
-        """Called by a connection that ended."""
+    def hold(self, held: Held) -> None:
+        """Sweep this and end it with the others."""
+        self.connections.add(held)
+
+    def open(self, connection: Connection, accepted: socket.socket) -> None:
+        """Hold a connection, and give it its transport."""
+        connection.descriptor = accepted.fileno()
+        self.connections.add(connection)
+        task = self._loop.create_task(self._open(connection, accepted))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    def replace(self, held: Held, connection: Connection, accepted: socket.socket) -> None:
+        """Hold and open `connection` instead, on the same socket."""
+        self.open(connection, accepted)
+        self.connections.discard(held)
+
+    def lost(self, connection: Held) -> None:
+        """Called by what ended."""
         self.connections.discard(connection)
         if not self.connections:
             self._drained.set()
@@ -149,17 +185,11 @@ class Listener:
 
     def _take(self, accepted: socket.socket, address: Any) -> None:
         try:
-            connection = self._admit(accepted, address)
+            self._admit(accepted, address)
         except OSError:  # gone already
             accepted.close()
             return
         self.wake()
-        if connection is not None:
-            connection.descriptor = accepted.fileno()
-            self.connections.add(connection)
-            task = self._loop.create_task(self._open(connection, accepted))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
 
     async def _open(self, connection: Connection, accepted: socket.socket) -> None:
         try:

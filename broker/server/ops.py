@@ -137,17 +137,18 @@ class OpsServer:
             case _:
                 return _text(404, "There are /metrics, /livez, /readyz, /readyz/NAME and /.")
 
-    def _admit(self, accepted: socket.socket, address: Any) -> Connection | None:  # noqa: ARG002
+    def _admit(self, accepted: socket.socket, address: Any) -> None:  # noqa: ARG002
         if self._listener is None or len(self._listener.connections) >= self._limits.connections:
             accepted.close()
-            return None
-        return _OpsConnection(
+            return
+        connection = _OpsConnection(
             self,
             local=accepted.getsockname(),
             clock=self._clock,
             patience=self._limits.patience,
             lost=self._listener.lost,
         )
+        self._listener.open(connection, accepted)
 
 
 class _OpsConnection(Connection):

@@ -10,7 +10,7 @@ import asyncio
 import math
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -54,11 +54,12 @@ class Routes:
         reader: TokenReader,
         rules: Mapping[str, AccessRule],
         clock: Clock,
+        boot: Callable[[], float],
         traffic: Traffic,
         own_uid: int,
     ) -> None:
         self.rules = rules
-        self.quick = QuickAnswers(reader, clock)
+        self.quick = QuickAnswers(reader, clock, boot)
         self.watchers = watch.Watchers(reader)
         self._reader = reader
         self._clock = clock

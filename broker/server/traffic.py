@@ -11,6 +11,9 @@ from collections import Counter
 from broker.events import SocketDenied, SocketServed
 from broker.ports import Observer
 
+CLIENT_GONE = 499
+"""Counted as the code of connections whose peer vanished before it had read what it asked for (R-143)."""
+
 _LATENCY_STEPS = (0.000_1, 0.001, 0.01, 0.1, 1.0, 10.0)
 """Requests are added up only with their like, so that a mean still says how long each took."""
 
@@ -28,6 +31,10 @@ class Traffic:
         key = (route, code, bisect_left(_LATENCY_STEPS, seconds / count))
         before, spent = self._served.get(key, (0, 0.0))
         self._served[key] = (before + count, spent + seconds)
+
+    def broken(self) -> None:
+        """Add a peer that was gone before it had read what was sent."""
+        self.served("other", CLIENT_GONE, seconds=0.0)
 
     def denied(self, token: str | None, uid: int) -> None:
         """Add a refusal; `token` only where the name is configured."""

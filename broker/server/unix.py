@@ -1,7 +1,7 @@
 """The Unix socket server.
 
-Owns: admission of peers, the limits on their number, the quick path from request bytes to answer bytes, start
-and stop. Refuses to know: what the routes are, how answers are worded, how a token is minted.
+Owns: admission of peers, the limits on their number, start and stop. Refuses to know: what the routes are, how
+answers are worded, how a token is minted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,16 +21,14 @@ from broker.ports import Clock, Observer, TokenReader
 from broker.server import problems
 from broker.server.connection import Connection
 from broker.server.credentials import CredentialDesk, claim
-from broker.server.http import Request, Response
-from broker.server.listener import Listener
+from broker.server.listener import Held, Listener
+from broker.server.lobby import Guest, Lobby
 from broker.server.patience import Patience
 from broker.server.peer import AccessRule, Peer, overflow_ids, read_peer
 from broker.server.routes import Routes
 from broker.server.socket_file import SocketFile, bind
 from broker.server.traffic import Traffic
-
-CLIENT_GONE = 499
-"""Counted as the code of connections whose peer vanished before it had read what it asked for (R-143)."""
+from broker.server.unix_connection import UnixConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +64,6 @@ class UnixServer:
         self._gid = gid
         self._reader = reader
         self._clock = clock
-        self._boot = boot or _reader_of(clock)
         self._observer = observer
         self._inherited = inherited
         self._limits = limits or SocketLimits()
@@ -74,12 +71,18 @@ class UnixServer:
         self._overflow = overflow_ids()
         self._traffic = Traffic(observer)
         self._routes = Routes(
-            reader=reader, rules=rules, clock=clock, traffic=self._traffic, own_uid=self._own_uid
+            reader=reader,
+            rules=rules,
+            clock=clock,
+            boot=boot or _reader_of(clock),
+            traffic=self._traffic,
+            own_uid=self._own_uid,
         )
         self._desk = CredentialDesk(routes=self._routes, reader=reader, clock=clock, traffic=self._traffic)
         self._per_uid: Counter[int] = Counter()
         self._file: SocketFile | None = None
         self._listener: Listener | None = None
+        self._lobby: Lobby | None = None
 
     async def start(self) -> None:
         """Listen. Raises SocketInUse, or ConfigError with a fault at `socket.path`."""
@@ -94,6 +97,14 @@ class UnixServer:
             tick=self.flush,
             warn=lambda message: self._observer(LifeCycle(phase="warning", message=message)),
             sweep_seconds=self._limits.sweep_seconds,
+        )
+        self._lobby = Lobby(
+            find=self._routes.quick.find,
+            allows=self._routes.allows,
+            move_on=self._move_on,
+            left=lambda guest: self._lost(guest.peer.uid, guest),
+            broken=self._traffic.broken,
+            idle_seconds=self._limits.patience.idle_seconds,
         )
 
     @property
@@ -113,7 +124,7 @@ class UnixServer:
 
     async def stop(self) -> None:
         """Refuse new clients, answer the present ones, remove our name from the file system; idempotent."""
-        if self._listener is None:
+        if self._listener is None or self._lobby is None:
             return
         self._listener.stop_accepting()
         if self._file is not None:
@@ -121,6 +132,7 @@ class UnixServer:
         self._desk.close()
         self._routes.hurry()
         await self._listener.stop(grace_seconds=self._limits.stop_seconds)
+        self._lobby.close()
         self._listener = None
         self.flush()
 
@@ -129,9 +141,6 @@ class UnixServer:
         with self._routes.watchers.rights_changing():
             self._routes.rules = rules
         self._routes.quick.clear()
-        for connection in self._listener.connections if self._listener else ():
-            if isinstance(connection, UnixConnection):
-                connection.readable.clear()
 
     def observe(self, event: Event) -> None:
         """Tell those who watch what happened to a token; implements `Observer` on the event loop."""
@@ -142,29 +151,37 @@ class UnixServer:
         self._routes.quick.count(self._traffic)
         self._traffic.flush()
 
-    def _admit(self, accepted: socket.socket, address: Any) -> Connection | None:
-        if self._listener is None:
+    def _admit(self, accepted: socket.socket, address: Any) -> None:
+        if self._listener is None or self._lobby is None:
             accepted.close()
-            return None
+            return
         peer = read_peer(accepted, self._overflow)
         if not self._has_room(peer, self._listener):
             self._turn_away(accepted)
-            return None
+            return
         credential = claim(address)
         if credential is not None:
             self._desk.serve(accepted, credential, peer)
-            return None
+            return
         self._per_uid[peer.uid] += 1
-        return UnixConnection(
+        guest = self._lobby.enter(accepted, peer)
+        self._listener.hold(guest)
+        guest.hear()  # what it asks is often there already
+
+    def _move_on(self, guest: Guest, *, received: bytes, unsent: bytes) -> Connection:
+        connection = UnixConnection(
             routes=self._routes,
-            reader=self._reader,
             traffic=self._traffic,
-            peer=peer,
+            peer=guest.peer,
             clock=self._clock,
-            boot=self._boot,
             patience=self._limits.patience,
-            lost=partial(self._lost, peer.uid),
+            lost=partial(self._lost, guest.peer.uid),
+            received=received,
+            unsent=unsent,
         )
+        if self._listener is not None:
+            self._listener.replace(guest, connection, guest.accepted)
+        return connection
 
     def _turn_away(self, accepted: socket.socket) -> None:
         """Say why, which fits into an empty socket buffer, and hang up."""
@@ -178,89 +195,12 @@ class UnixServer:
             return False
         return peer.uid in (0, self._own_uid) or self._per_uid[peer.uid] < self._limits.connections_per_uid
 
-    def _lost(self, uid: int, connection: Connection) -> None:
+    def _lost(self, uid: int, held: Held) -> None:
         self._per_uid[uid] -= 1
         if not self._per_uid[uid]:
             del self._per_uid[uid]
         if self._listener is not None:
-            self._listener.lost(connection)
-
-
-class UnixConnection(Connection):
-    """One peer. What was asked before in the same bytes is answered without parsing and without waiting."""
-
-    __slots__ = ("_boot", "_by_head", "_revision", "_routes", "_traffic", "peer", "readable")
-
-    def __init__(
-        self,
-        *,
-        routes: Routes,
-        reader: TokenReader,
-        traffic: Traffic,
-        peer: Peer,
-        clock: Clock,
-        boot: Callable[[], float],
-        patience: Patience,
-        lost: Callable[[Connection], None],
-    ) -> None:
-        super().__init__(clock=clock, patience=patience, lost=lost)
-        self.peer = peer
-        self.readable: set[str] = set()
-        """Names that the rules in force let this peer read, as far as it has asked."""
-        self._routes = routes
-        self._traffic = traffic
-        self._by_head = routes.quick.by_head
-        self._revision = reader.revision
-        self._boot = boot
-
-    def data_received(self, data: bytes) -> None:
-        answer = self._by_head.get(data)
-        if answer is not None and self.open and (answer.name in self.readable or self._may_read(answer.name)):
-            now = self._boot()
-            try:
-                if now < answer.until and self._revision(answer.name) is answer.revision:
-                    self._send(answer.content)
-                    self.active = True
-                    if not answer.served:
-                        answer.seconds = self._boot() - now  # stands for all until the next flush
-                    answer.served += 1
-                    return
-            except KeyError:  # the name has just left the configuration
-                pass
-        self.receive(data)
-
-    def _send(self, content: bytes) -> None:
-        """Past the event loop, which is a tenth slower; it gets what the kernel does not take, and every error."""
-        if not self._transport.get_write_buffer_size():
-            try:
-                sent = os.write(self.descriptor, content)
-            except OSError:
-                sent = 0
-            if sent == len(content):
-                return
-            content = content[sent:]
-        self._transport.write(content)
-
-    def _may_read(self, name: str) -> bool:
-        if not self._routes.allows(self.peer, name):
-            return False
-        self.readable.add(name)
-        return True
-
-    def respond(self, request: Request) -> Response | Awaitable[Response]:
-        return self._routes.respond(request, self.peer)
-
-    def judge(self, request: Request) -> Response | None:
-        return self._routes.refusal(request, self.peer)
-
-    def refuse(self, reason: str) -> Response:
-        return problems.invalid_request(reason, route="other")
-
-    def served(self, response: Response, *, seconds: float) -> None:
-        self._traffic.served(response.route, response.status, seconds=seconds)
-
-    def broken(self) -> None:
-        self._traffic.served("other", CLIENT_GONE, seconds=0.0)
+            self._listener.lost(held)
 
 
 def _reader_of(clock: Clock) -> Callable[[], float]:

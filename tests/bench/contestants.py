@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.bench.socket_server import TOKEN_NAME
 from tests.servers.nginx import BODY_BYTES, find_nginx, running_nginx
 from tests.servers.process import Child
+from tests.waiting import eventually
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -69,7 +70,8 @@ def running_nginx_if_installed(directory: Path) -> Iterator[Contestant | None]:
         return
     with running_nginx(program, directory) as path:
         master = (directory / "nginx.pid").read_text().strip()
-        worker = Path(f"/proc/{master}/task/{master}/children").read_text().split()[0]
+        children = Path(f"/proc/{master}/task/{master}/children")
+        (worker,) = eventually(lambda: children.read_text().split(), what="nginx has its worker")
         yield Contestant("nginx", path, int(worker))
 
 

@@ -18,7 +18,7 @@ from broker.server.patience import Patience
 from broker.server.peer import AccessRule, Peer
 from broker.server.routes import Routes
 from broker.server.traffic import Traffic
-from broker.server.unix import UnixConnection
+from broker.server.unix_connection import UnixConnection
 from tests.server.fakes import FakeReader, ManualClock, Observed
 
 READABLE, HIDDEN = "S3CR3T-readable", "S3CR3T-hidden"
@@ -94,15 +94,20 @@ async def _connection(data: bytes, cuts: tuple[int, ...]) -> list[int]:
     reader.mint("deploy", READABLE)
     reader.mint("hidden", HIDDEN)
     traffic = Traffic(Observed())
-    routes = Routes(reader=reader, rules=RULES, clock=clock, traffic=traffic, own_uid=os.geteuid() or 4242)
+    routes = Routes(
+        reader=reader,
+        rules=RULES,
+        clock=clock,
+        boot=partial(getattr, clock, "boot"),
+        traffic=traffic,
+        own_uid=os.geteuid() or 4242,
+    )
     transport = Transport()
     connection = UnixConnection(
         routes=routes,
-        reader=reader,
         traffic=traffic,
         peer=PEER,
         clock=clock,
-        boot=partial(getattr, clock, "boot"),
         patience=Patience(),
         lost=lambda _: None,
     )

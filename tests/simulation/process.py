@@ -23,7 +23,8 @@ from broker.core.store import Store
 from broker.events import Event
 from broker.ports import Clock, HttpTransport, Observer
 from broker.server.peer import AccessRule, Peer
-from broker.server.unix import SocketLimits, UnixConnection, UnixServer
+from broker.server.unix import SocketLimits, UnixServer
+from broker.server.unix_connection import UnixConnection
 from broker.telemetry.event_log import LogObserver
 from broker.telemetry.metrics import Metrics
 from tests.simulation.secret_store import SimulatedThreads
@@ -168,11 +169,9 @@ class Process:
         if self._connection is None or not self._connection.open:
             self._connection = UnixConnection(
                 routes=self._server._routes,
-                reader=self.store,
                 traffic=self._server._traffic,
                 peer=ROOT,
                 clock=self._world.time,
-                boot=self._server._boot,
                 patience=SocketLimits().patience,
                 lost=lambda connection: None,  # noqa: ARG005 - nobody counts
             )

@@ -170,11 +170,11 @@ def test_reload_to_another_companion_leaves_the_old_one_to_on_expiry(
     daemon.write(described_at("new"))
     daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
     eventually(new.exists, what="the companion at its new place")
-    assert old.exists() == stays
+    eventually(lambda: old.exists() == stays, what="the old companion follows on_expiry")
     daemon.write(described_at())
     daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
     eventually(lambda: len(daemon.lines("config_reloaded")) == 2, what="the second reload is logged")
-    assert new.exists() == stays
+    eventually(lambda: new.exists() == stays, what="the new companion follows on_expiry")
     after = token.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 

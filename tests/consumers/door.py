@@ -20,7 +20,7 @@ from typing import Final, Literal
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
 
-OVERLAP_SECONDS: Final = 3.0
+OVERLAP_SECONDS: Final = 8.0
 
 Outcome = Literal["let in", "superseded", "expired", "no token of ours"]
 

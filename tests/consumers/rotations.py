@@ -28,7 +28,7 @@ from tests.waiting import eventually
 ROTATIONS: Final = scaled(short=20, whole=200)
 TOKEN_LIFE_SECONDS: Final = 15
 START_SECONDS: Final = 60.0
-SUCCESSION_SECONDS: Final = 10.0
+SUCCESSION_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,6 @@ def test_the_old_token_stays_until_there_is_space_and_no_other_is_minted(
         assert str(path) in record["reason"]
     eventually(
         lambda: (daemon.metric("publishes_total", token="full", outcome="failure") or 0) >= 2,
-        timeout=20,
         what="another attempt",
     )
     assert before == {name: path.read_bytes() for name, path in files.items()}

@@ -68,7 +68,9 @@ def test_a_writer_in_place_is_seen_torn(memory: Path) -> None:
     content = publication(1, fill=9_000).revision.token.value.reveal_bytes()
     path.write_bytes(content)
     reader = Onlooker("read", path, str(READS))
-    while not reader.has_enough:
+    written = 0
+    while written < PUBLICATIONS or not reader.has_enough:
+        written += 1
         path.write_bytes(content)
     assert reader.report()["torn"] > 0
 

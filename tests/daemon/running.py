@@ -136,14 +136,14 @@ level = "debug"
         self.process.send_signal(number)
         return self.process.wait(60), time.monotonic() - began
 
+    def records(self) -> list[dict[str, Any]]:
+        """The log records that are written by now, whole; a thread writes them, in its own time."""
+        lines = self.log.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+
     def lines(self, event: str) -> list[dict[str, Any]]:
-        """The log records of one event that are written by now, whole; a thread writes them, in its own time."""
-        found = []
-        for line in self.log.read_text().splitlines(keepends=True):
-            record = json.loads(line) if line.startswith("{") and line.endswith("\n") else {}
-            if record.get("event") == event:
-                found.append(record)
-        return found
+        """The log records of one event."""
+        return [record for record in self.records() if record.get("event") == event]
 
     def line(self, event: str) -> dict[str, Any]:
         """Wait for the first log record of one event."""

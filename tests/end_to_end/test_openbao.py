@@ -64,7 +64,7 @@ def test_poisoned_environment_changes_nothing_from_mint_to_renewal(
         with Daemon(tmp_path, tables, extra=environment) as daemon:
             daemon.wait_for(state="fresh", condition="ok", revision=1)
             first = daemon.ask("/v1/tokens/deploy")[1]
-            daemon.wait_for(condition="ok", revision=2, timeout=25)
+            daemon.wait_for(condition="ok", revision=2)
             second = daemon.ask("/v1/tokens/deploy")[1]
             assert first["issued_at"] < second["issued_at"] < first["expires_at"]
             assert published(daemon, second["access_token"])
@@ -174,4 +174,7 @@ def test_vault_token_revoked_under_the_broker_costs_one_login(
         assert 2.0 == daemon.metric("backend_logins_total", backend="corp", outcome="success")
         revocations = len(openbao.requests("auth/token/revoke-self"))
         assert 0 == daemon.stop()[0]
-    assert revocations + 1 == len(openbao.requests("auth/token/revoke-self"))
+    # A server that is slow to note it was not waited for.
+    eventually(
+        lambda: revocations + 1 == len(openbao.requests("auth/token/revoke-self")), what="the revocation"
+    )

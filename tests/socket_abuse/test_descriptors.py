@@ -75,7 +75,7 @@ def test_the_reserve_is_for_mints_and_files(daemon: Daemon) -> None:
         for _ in range(scaled(short=3, whole=30)):
             before = published.read_text()
             assert renewed(early) in {200, 202, 429}
-            eventually(lambda before=before: published.read_text() != before, what="another file", timeout=30)  # type: ignore[misc]  # bound at once
+            eventually(lambda before=before: published.read_text() != before, what="another file")  # type: ignore[misc]  # bound at once
         assert highest(daemon) < RESERVED + 48
 
 
@@ -93,7 +93,7 @@ def renewed(client: Client) -> int:
         status = client.receive().status
         return status if status != 429 else 0
 
-    return eventually(asked, what="a renewal is granted", timeout=30)
+    return eventually(asked, what="a renewal is granted")
 
 
 def highest(daemon: Daemon) -> int:

@@ -146,7 +146,7 @@ def test_what_cannot_be_ours_is_refused(daemon: HandedOver, make: Callable[[], s
     with make() as daemon.listening:
         process = daemon.start().process
         assert process is not None
-        assert os.EX_CONFIG == process.wait(30)
+        assert os.EX_CONFIG == process.wait(60)
     daemon.listening = own
     assert "not a listening Unix stream socket: check the .socket unit" in daemon.log.read_text()
     assert daemon.socket.is_socket()

@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.sockets, pytest.mark.soak]
 GET = request("/v1/tokens/deploy")
 HEAD_SECONDS, SENDING_SECONDS, IDLE_SECONDS = 2.0, 5.0, 30.0
 SWEEP_SECONDS = 0.5
-SLACK_SECONDS = 3.0
+SLACK_SECONDS = 10.0
+"""For a machine that stops for a while; the next longer patience is longer still."""
 
 
 def gone(client: Client) -> bool:
@@ -37,7 +38,7 @@ def nothing(client: Client) -> None:
 
 def one_byte(client: Client) -> None:
     """Sent now and then, which does not count."""
-    if not gone(client):
+    with suppress(OSError):  # it has just ended
         client.send(b"x")
 
 

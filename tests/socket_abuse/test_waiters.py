@@ -37,7 +37,7 @@ def expired(place: Path, server: DevelopmentAuthorizationServer) -> Iterator[Dae
     with Daemon(place, local_tables(server, place)) as running:
         running.wait_for(state="fresh")
         server.fault("token", "500")
-        running.wait_for(state="expired", timeout=30)
+        running.wait_for(state="expired")
         server.clear()
         server.set_lifetime("deploy", 3600)
         server.fault("token", faults.delay(MINT_SECONDS))

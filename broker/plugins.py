@@ -71,6 +71,8 @@ class Plugins:
 
     def __init__(self, entry_points: Callable[[], EntryPoints] = importlib.metadata.entry_points) -> None:
         self._entry_points = entry_points
+        self._loaded: dict[tuple[PluginKind, str], object] = {}
+        """What passed its check. Each mint asks for one, and to find out whose a plug-in is takes a millisecond."""
 
     def secret_backend(self, name: str) -> SecretBackendPlugin:
         """The descriptor of `type = "name"` in a `[secret_backends.*]` table."""
@@ -123,8 +125,14 @@ class Plugins:
         )
 
     def _load(self, kind: PluginKind, name: str, descriptor: type[D]) -> D:
-        entry = self._find(kind, name)
-        what = f"plug-in {name!r} ({entry.value} of {_distribution(entry)})"
+        loaded = self._loaded.get((kind, name))
+        if isinstance(loaded, descriptor):
+            return loaded
+        self._loaded[kind, name] = plugin = self._checked(self._find(kind, name), descriptor)
+        return plugin
+
+    def _checked(self, entry: EntryPoint, descriptor: type[D]) -> D:
+        what = f"plug-in {entry.name!r} ({entry.value} of {_distribution(entry)})"
         plugin = _imported(entry, what)
         if not isinstance(plugin, descriptor):
             raise PluginUnusable(

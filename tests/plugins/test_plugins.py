@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,6 +41,18 @@ def test_third_party_backend_is_found_by_its_name(install: Install) -> None:
     """A distribution with one entry point adds a backend."""
     install("acme-vault", {BACKENDS: ["acme = acme_good:plugin"]}, acme_good=GOOD_MODULE.format(more=""))
     assert isinstance(Plugins().secret_backend("acme"), SecretBackendPlugin)
+
+
+def test_what_was_found_is_not_looked_for_again(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that is taken away under a running broker takes nothing from it."""
+    install("acme-vault", {BACKENDS: ["acme = acme_gone:plugin"]}, acme_gone=GOOD_MODULE.format(more=""))
+    plugins = Plugins()
+    found = plugins.secret_backend("acme")
+    shutil.rmtree(tmp_path / "acme-vault")
+    monkeypatch.delitem(sys.modules, "acme_gone")
+    assert found is plugins.secret_backend("acme")
 
 
 @pytest.mark.parametrize("name", ["vault", "aws-secrets-manager", "file"])

@@ -21,6 +21,7 @@ from broker.app.outside import real_outside
 from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.app.readiness import ReadyWatch
 from broker.app.runtime_directory import RuntimeDirectory
+from broker.app.start_obstacle import StartObstacle
 from broker.app.supervision import supervise
 from broker.app.watchdog import Watchdog
 from broker.config.load import load
@@ -182,12 +183,7 @@ class Daemon:
 
     async def _become_ready(self) -> None:
         """READY when every required token is published, at the latest at the deadline; then STATUS follows."""
-
-        def published() -> bool:
-            return self._readiness().ready and all(
-                unit.published for unit in self._assembly.units.values() if unit.table.required
-            )
-
+        published = StartObstacle(lambda: self._assembly.units).gone
         if await self._ready.until(published, timeout_seconds=self._config.broker.startup_deadline):
             self._tell_ready("every required token is published")
         else:

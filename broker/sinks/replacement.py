@@ -11,15 +11,13 @@ import hashlib
 import os
 import secrets
 import stat
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from broker.api import SinkError
 
-_PREFIX: Final = ".token-broker."
-_ABANDONED_AFTER_SECONDS: Final = 3600.0
+PREFIX: Final = ".token-broker."
 # Some network and shared-folder file systems have no fsync for directories; nothing is left to be done there.
 _NO_SUCH_PROMISE: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -58,7 +56,7 @@ class Access:
 
 def replace(directory: int, name: str, content: bytes, access: Access) -> None:
     """Make `content` the file `name`, all but the directory's own fsync. Raises OSError and SinkError."""
-    temporary = f"{_temporaries_of(name)}{secrets.token_hex(8)}"
+    temporary = f"{temporaries_of(name)}{secrets.token_hex(8)}"
     descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=directory)
     try:
         try:
@@ -100,21 +98,9 @@ def keep_if_equal(directory: int, name: str, content: bytes, access: Access) -> 
         os.close(descriptor)
 
 
-def remove_leftovers(directory: int, name: str) -> None:
-    """Remove temporary files that a killed process left: those of `name`, others of ours after an hour."""
-    for entry in os.listdir(directory):
-        if not entry.startswith(_PREFIX):
-            continue
-        with suppress(OSError):
-            status = os.stat(entry, dir_fd=directory, follow_symlinks=False)
-            abandoned = time.time() - status.st_mtime > _ABANDONED_AFTER_SECONDS
-            if status.st_uid == os.geteuid() and (abandoned or entry.startswith(_temporaries_of(name))):
-                os.unlink(entry, dir_fd=directory)
-
-
-def _temporaries_of(name: str) -> str:
+def temporaries_of(name: str) -> str:
     """A prefix of constant length, whatever the length of the name."""
-    return f"{_PREFIX}{hashlib.sha256(name.encode()).hexdigest()[:12]}."
+    return f"{PREFIX}{hashlib.sha256(name.encode()).hexdigest()[:12]}."
 
 
 def _is_ours_with(content: bytes, descriptor: int, status: os.stat_result) -> bool:

@@ -5,44 +5,50 @@ Owns: when to look, and what was said already. Refuses to know: publications, an
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Final
 
 from broker.api import LifeCycle, Observer
 from broker.sinks import mounts
-from broker.sinks.replacement import remove_leftovers
+from broker.sinks.leftovers import Leftovers
 
 LOW_BYTES: Final = 64 * 1024
 LOW_INODES: Final = 64
+FRESH_SECONDS: Final = 60.0
+"""How old a listing of the directory may be for a file's first publication."""
 
 _on_disk: Final[set[str]] = set()
 """Directories that were warned about: one word is enough for a thousand tokens, and for the life of the process."""
+
+_leftovers: Final = Leftovers()
 
 
 class Surroundings:
     """Of the file `name` in `directory`. Nothing that is seen here hinders a publication: it raises no OSError."""
 
-    __slots__ = ("_clean", "_crowded", "_directory", "_name", "_observer")
+    __slots__ = ("_crowded", "_directory", "_name", "_observer", "_unclean_since")
 
     def __init__(self, directory: str, name: str, observer: Observer) -> None:
         self._directory = directory
         self._name = name
         self._observer = observer
-        self._clean = False
+        self._unclean_since: float | None = time.monotonic() - FRESH_SECONDS
+        """On the monotonic clock; None: nothing of this file can be left."""
         self._crowded = False
 
     def look(self, descriptor: int) -> None:
         """Clean up where there may be need to, and warn of what has not been warned of; before a publication."""
         with suppress(OSError):
-            if not self._clean:
-                self._clean = True
+            if self._unclean_since is not None:
+                since, self._unclean_since = self._unclean_since, None
                 self._look_at_kind(descriptor)
-                remove_leftovers(descriptor, self._name)
+                _leftovers.remove(descriptor, self._name, since=since)
             self._look_at_room(descriptor)
 
     def disturbed(self) -> None:
         """A publication failed, and may have been unable to remove what it began."""
-        self._clean = False
+        self._unclean_since = time.monotonic()
 
     def _look_at_kind(self, descriptor: int) -> None:
         kind = mounts.file_system(descriptor)

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from broker.sinks import surroundings
 from tests.publishing.places import short_directory
 from tests.publishing.system_calls import Step, faulty, steps, steps_of_publication
 from tests.scale import scaled
@@ -29,6 +30,12 @@ def base() -> Iterator[Path]:
     """Where the token's directory is."""
     with short_directory() as place:
         yield place
+
+
+@pytest.fixture(autouse=True)
+def each_sink_is_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sinks of this process stand for starts of the broker: what one has listed is no news to the next."""
+    monkeypatch.setattr(surroundings, "FRESH_SECONDS", 0.0)
 
 
 def killed_at(step: Step, base: Path, *, replacing: bool) -> None:

@@ -12,6 +12,7 @@ import pytest
 from broker.api import SinkError
 from broker.events import LifeCycle
 from broker.sinks import mounts
+from broker.sinks.replacement import temporaries_of
 from broker.testing.observer import RecordingObserver
 from tests.sinks.publishing import entries, publication, sink_for, token_text
 
@@ -163,15 +164,46 @@ def test_close_leaves_the_file(tmp_path: Path) -> None:
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     """R-116: ours at the first publication, others of ours after an hour, what is not ours never."""
-    from broker.sinks.replacement import _temporaries_of
-
-    ours, others = _temporaries_of("token"), _temporaries_of("other")
+    ours, others = temporaries_of("token"), temporaries_of("other")
     for name in (f"{ours}0123", f"{others}0123", f"{others}4567", ".hidden"):
         (tmp_path / name).write_text("S3CR3T-half")
     os.utime(tmp_path / f"{others}4567", (0, 0))
     os.utime(tmp_path / ".hidden", (0, 0))
     sink_for(tmp_path / "token").publish(publication(1))
     assert sorted([".hidden", f"{others}0123", "token"]) == entries(tmp_path)
+
+
+def test_files_that_begin_together_share_one_listing_of_their_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-116: what a killed process left of a hundred files is gone; each by itself would list all the others."""
+    names = [f"token-{number}" for number in range(100)]
+    for name in names:
+        (tmp_path / f"{temporaries_of(name)}0123").write_text("S3CR3T-half")
+    listings, listdir = 0, os.listdir
+
+    def counted(place: int) -> list[str]:
+        nonlocal listings
+        listings += 1
+        return listdir(place)
+
+    monkeypatch.setattr(os, "listdir", counted)
+    for name in names:
+        sink_for(tmp_path / name).publish(publication(1))
+    assert 1 == listings
+    assert sorted(names) == entries(tmp_path)
+
+
+def test_what_a_failed_publication_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    """R-116: whatever was listed before the failure."""
+    sink = sink_for(tmp_path / "token")
+    (tmp_path / "token").mkdir()
+    with pytest.raises(SinkError):
+        sink.publish(publication(1))
+    (tmp_path / "token").rmdir()
+    (tmp_path / f"{temporaries_of('token')}0123").write_text("S3CR3T-half")
+    sink.publish(publication(1))
+    assert ["token"] == entries(tmp_path)
 
 
 def test_the_longest_file_name_works(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from tests.servers.process import Child, free_port
 ROOT = Path(__file__).parents[2]
 LIFETIME_SECONDS = 43_200
 DEADLINE_SECONDS = 1800.0
+TOKENS_IN_A_FILE = 1_000
+"""A configuration file has at most 1 MiB."""
 PAUSE_SECONDS = 0.001
 """Between two looks: short against any start."""
 
@@ -67,6 +69,7 @@ class DaemonPlace:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`backend` is the table of the one secret backend; None: files in the directory."""
+        self._process: subprocess.Popen[bytes] | None = None
         self._environment = {"PATH": os.defpath, **(environment or {})}
         self.directory = directory
         self.socket = directory / "run" / "token-broker.sock"
@@ -78,19 +81,16 @@ class DaemonPlace:
         if cache and not key.exists():
             self._write("cache-key", b64encode(secrets.token_bytes(32)).decode())
         files = f'type = "file"\ndirectory = "{directory}"\n'
-        tables = "\n".join(
-            f'[tokens.t{number}]\nauthorization_server = "local"\nclient_id = "bench"\nscope = ["s{number}"]\n'
-            'client_secret = { backend = "secrets", path = "secret", field = "client_secret" }\n'
-            f'[[tokens.t{number}.files]]\npath = "tokens/t{number}"'
-            for number in range(tokens)
-        )
+        for first in range(0, tokens, TOKENS_IN_A_FILE):
+            numbers = range(first, min(first + TOKENS_IN_A_FILE, tokens))
+            (directory / f"tokens-{first}.toml").write_text("\n".join(map(_table, numbers)))
         self.config.write_text(
-            f'[broker]\nruntime_dir = "{directory}/run"\nstate_dir = "{directory}/state"\n'
+            f'include = ["tokens-*.toml"]\n[broker]\nruntime_dir = "{directory}/run"\nstate_dir = "{directory}/state"\n'
             + (f'[cache]\nkey_file = "{key}"\n' if cache else "")
             + f'[ops]\nlisten = "127.0.0.1:{free_port()}"\n[log]\nlevel = "error"\n'
             f"[secret_backends.secrets]\n{backend or files}"
             f'[authorization_servers.local]\ntoken_endpoint = "{issuer.token_endpoint}"\n'
-            f"allow_insecure_loopback = true\n{tables}\n"
+            "allow_insecure_loopback = true\n"
         )
 
     @contextmanager
@@ -99,20 +99,33 @@ class DaemonPlace:
         with (self.directory / "daemon.log").open("ab") as log:
             began = time.perf_counter()
             argv = [sys.executable, "-m", "broker", "run", "--config", str(self.config)]
-            process = subprocess.Popen(argv, stderr=log, env=self._environment)
+            self._process = subprocess.Popen(argv, stderr=log, env=self._environment)
             try:
-                yield process.pid, began
+                yield self._process.pid, began
             finally:
-                process.send_signal(signal.SIGTERM)
-                process.wait()
+                self._process.send_signal(signal.SIGTERM)
+                self._process.wait()
 
     def published(self) -> float:
         """Wait until every token file is there; the instant at which it was."""
-        return instant_of(lambda: all(file.exists() for file in reversed(self.files)), "every token file")
+        return instant_of(self._all_published, "every token file")
+
+    def _all_published(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise AssertionError(f"the daemon ended: {(self.directory / 'daemon.log').read_text()}")
+        return all(file.exists() for file in reversed(self.files))
 
     def _write(self, name: str, text: str) -> None:
         (self.directory / name).write_text(text)
         (self.directory / name).chmod(0o600)
+
+
+def _table(number: int) -> str:
+    return (
+        f'[tokens.t{number}]\nauthorization_server = "local"\nclient_id = "bench"\nscope = ["s{number}"]\n'
+        'client_secret = { backend = "secrets", path = "secret", field = "client_secret" }\n'
+        f'[[tokens.t{number}.files]]\npath = "tokens/t{number}"\n'
+    )
 
 
 def instant_of(happened: Callable[[], bool], what: str) -> float:

@@ -25,6 +25,8 @@ MEMBERS: Final = (
 )
 """What `members` answers, in its order."""
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 def members(name: str, revision: Revision) -> dict[str, object]:
     """Members that stay the same as long as the revision does; times in Unix seconds, rounded down."""
@@ -43,4 +45,4 @@ def members(name: str, revision: Revision) -> dict[str, object]:
 
 def encode(document: Mapping[str, object]) -> bytes:
     """Compact ASCII JSON without a newline."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _ENCODER.encode(document).encode("ascii")

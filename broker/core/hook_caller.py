@@ -12,7 +12,7 @@ import asyncio
 import random
 from contextlib import suppress
 
-from broker.core.naps import Naps
+from broker.core.naps import Bell, Naps
 from broker.core.retrying import until_success
 from broker.core.rounds import WOKEN, Round
 from broker.core.sole_calls import SoleCalls
@@ -61,7 +61,7 @@ class HookCaller:
         self._observer = observer
         self._rng = rng
         self._latest: Publication | None = None
-        self._news = asyncio.Event()
+        self._news = Bell()
         self._failures = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -76,7 +76,7 @@ class HookCaller:
         if self._latest is None or self._latest.revision.number != publication.revision.number:
             self._latest = publication
             self.owes = True
-            self._news.set()
+            self._news.ring()
             if self.round is not None:
                 self.round.wake()
 
@@ -87,7 +87,7 @@ class HookCaller:
 
     async def turn(self) -> float:
         """Tell what is to be told (`broker.core.rounds`)."""
-        if self._news.is_set():
+        if self._news.rung:
             await until_success(self._tell, decide=self._decide, sleep=self._nap)
         return WOKEN
 
@@ -101,7 +101,7 @@ class HookCaller:
 
     async def _tell(self) -> None:
         async with self._turns:
-            self._news.clear()
+            self._news.silence()
             publication = self._latest
             if publication is None:
                 return

@@ -6,12 +6,11 @@ attempt is made, and every decision (`policy.life`).
 
 from __future__ import annotations
 
-import asyncio
 import random
 
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Minted, Minter
-from broker.core.naps import Naps
+from broker.core.naps import Bell, Naps
 from broker.core.retrying import until_success
 from broker.core.rounds import NOW, Round
 from broker.errors import BrokerError, ProtocolError
@@ -21,7 +20,8 @@ from broker.policy import retry
 from broker.ports import Observer, RenewAnswer
 
 LOOK_SECONDS = 30.0
-"""How often a token is looked at while nothing is due, so that a state that time changed is told."""
+"""How often a token is looked at during a back-off, so that a state that time changed is told; while it rests, time
+changes nothing before the renewal is due."""
 
 
 class Renewer:
@@ -58,7 +58,7 @@ class Renewer:
         self._observer = observer
         self._rng = rng
         self._mint_now = due_now
-        self._bell: asyncio.Event | None = None
+        self._bell: Bell | None = None
         """Ends a back-off, while there is one."""
         self.round: Round | None = None
         """What has to be woken for a mint that is asked for."""
@@ -77,7 +77,7 @@ class Renewer:
         if mint_now:
             self._mint_now = True
             if self._bell is not None:
-                self._bell.set()
+                self._bell.ring()
             if self.round is not None:
                 self.round.wake()
         return mint_now
@@ -91,7 +91,7 @@ class Renewer:
             if plan.due.boot != self._planned:
                 self._planned = plan.due.boot
                 self._observer(RenewalPlanned(token=self._token.name, at=plan.due.wall, reason=plan.reason))
-            return min(plan.due.boot, now.boot + LOOK_SECONDS)
+            return plan.due.boot
         self._planned = None
         await until_success(self._attempt, decide=self._decide, sleep=self._back_off)
         return NOW
@@ -166,7 +166,7 @@ class Renewer:
         failed_at = self._clock.now().boot
         # Whatever happens meanwhile, no two requests are closer than this (R-053).
         await self._naps.until(failed_at + min(seconds, retry.FLOOR_SECONDS))
-        self._bell = asyncio.Event()
+        self._bell = Bell()
         while not self._mint_now and (now := self._clock.now().boot) < failed_at + seconds:
             await self._naps.until(min(failed_at + seconds, now + LOOK_SECONDS), self._bell)
             self._token.look()

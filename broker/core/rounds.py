@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from math import inf
 from typing import Any, Final, Protocol
 
-from broker.core.naps import Naps
+from broker.core.naps import Bell, Naps
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
@@ -53,7 +53,7 @@ class Rounds:
         self._naps = naps
         self._due: list[tuple[float, int, Round]] = []
         self._count = 0
-        self._sooner = asyncio.Event()
+        self._sooner = Bell()
         self._young: dict[Round, float] = {}
         self._together = 0
         self._waiting: deque[Round] = deque()
@@ -70,7 +70,7 @@ class Rounds:
     async def run(self) -> None:
         """For ever. Ends only by cancellation."""
         while True:
-            self._sooner.clear()
+            self._sooner.silence()
             now = self.clock.now().boot
             while self._due and self._due[0][0] <= now:
                 due, _, work = heappop(self._due)
@@ -89,7 +89,7 @@ class Rounds:
         self._waiting.append(work)
         self._let_begin()
         if len(self._waiting) == 1:
-            self._sooner.set()
+            self._sooner.ring()
 
     def over(self, work: Round) -> None:
         """A turn has ended."""
@@ -97,6 +97,8 @@ class Rounds:
         self._let_begin()
 
     def _let_begin(self) -> None:
+        if not self._waiting:
+            return
         now = self.clock.now().boot
         while self._young and next(iter(self._young.values())) + YOUNG_SECONDS <= now:
             del self._young[next(iter(self._young))]
@@ -113,7 +115,7 @@ class Rounds:
         self._count += 1
         heappush(self._due, (due, self._count, work))
         if self._due[0][2] is work:
-            self._sooner.set()
+            self._sooner.ring()
 
 
 class Round:

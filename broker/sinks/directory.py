@@ -15,8 +15,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,13 +32,6 @@ _READABLE: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _STEP: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    path: str
-    descriptor: int
-    status: os.stat_result
-
-
 @contextmanager
 def opened(path: str, *, create: bool) -> Iterator[int]:
     """A descriptor of the directory at the absolute, normalised `path`.
@@ -47,31 +39,31 @@ def opened(path: str, *, create: bool) -> Iterator[int]:
     Raises SinkError for a symbolic link or an unsafe directory; OSError, with the component as its file name,
     when a call fails. Without `create` a missing directory is FileNotFoundError.
     """
-    with ExitStack() as descriptors:
-
-        def place(where: str, descriptor: int) -> _Place:
-            descriptors.callback(os.close, descriptor)
-            return _Place(where, descriptor, os.fstat(descriptor))
-
-        here = place("/", os.open("/", _STEP))
+    where, here = "/", os.open("/", _STEP)
+    try:
+        status = os.fstat(here)
         for name in filter(None, path.split("/")):
-            where = f"{here.path.rstrip('/')}/{name}"
+            above = where, status
+            where = f"{where.rstrip('/')}/{name}"
             try:
-                child = place(where, _step(here.descriptor, name, create=create))
+                child = _step(here, name, create=create)
             except OSError as error:
-                _refuse_link(here.descriptor, name, where)
+                _refuse_link(here, name, where)
                 raise OSError(error.errno, error.strerror, where) from None
-            _refuse_planted(child, above=here)
-            if create and _is_unfinished(child.status):
-                _finish(here.descriptor, name)
-            here = child
-        _refuse_unsafe(here)
+            parent, here = here, child
+            os.close(parent)
+            status = os.fstat(here)
+            _refuse_planted(where, status, above=above)
+            if create and _is_unfinished(status):
+                _finish(here)
+        _refuse_unsafe(where, status)
+        readable = _read(here, where)
         try:
-            readable = os.open(".", _READABLE, dir_fd=here.descriptor)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, here.path) from None
-        descriptors.callback(os.close, readable)
-        yield readable
+            yield readable
+        finally:
+            os.close(readable)
+    finally:
+        os.close(here)
 
 
 def described(path: str) -> str:
@@ -93,13 +85,20 @@ def _step(parent: int, name: str, *, create: bool) -> int:
     return os.open(name, _STEP, dir_fd=parent)
 
 
+def _read(directory: int, where: str) -> int:
+    try:
+        return os.open(".", _READABLE, dir_fd=directory)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, where) from None
+
+
 def _is_unfinished(status: os.stat_result) -> bool:
     mode = stat.S_IMODE(status.st_mode)
-    return status.st_uid == os.geteuid() and bool(mode & stat.S_ISVTX) and not mode & ~_UNFINISHED_MODE
+    return bool(mode & stat.S_ISVTX) and not mode & ~_UNFINISHED_MODE and status.st_uid == os.geteuid()
 
 
-def _finish(parent: int, name: str) -> None:
-    made = os.open(name, _READABLE | os.O_NOFOLLOW, dir_fd=parent)
+def _finish(directory: int) -> None:
+    made = os.open(".", _READABLE, dir_fd=directory)
     try:
         os.fchmod(made, CREATED_MODE)
     finally:
@@ -115,21 +114,22 @@ def _refuse_link(parent: int, name: str, where: str) -> None:
         )
 
 
-def _refuse_unsafe(place: _Place) -> None:
-    writers = foreign_writers(place.status)
-    if writers and not place.status.st_mode & stat.S_ISVTX:  # the sticky bit protects the entries of each
+def _refuse_unsafe(where: str, status: os.stat_result) -> None:
+    writers = foreign_writers(status)
+    if writers and not status.st_mode & stat.S_ISVTX:  # the sticky bit protects the entries of each
         raise SinkError(
-            f"directory {place.path} ({access(place.status)}) is writable by {writers}: "
+            f"directory {where} ({access(status)}) is writable by {writers}: "
             f"chmod {'o' if writers == 'others' else 'g'}-w it, or publish into another directory",
             code="unsafe_directory",
         )
 
 
-def _refuse_planted(place: _Place, *, above: _Place) -> None:
+def _refuse_planted(where: str, status: os.stat_result, *, above: tuple[str, os.stat_result]) -> None:
     """A directory that others may write can lead on only into one that they cannot have put there."""
-    if foreign_writers(above.status) and place.status.st_uid not in {0, os.geteuid()}:
+    parent, its_status = above
+    if foreign_writers(its_status) and status.st_uid not in {0, os.geteuid()}:
         raise SinkError(
-            f"directory {place.path} ({access(place.status)}) lies in {above.path}, where others can "
+            f"directory {where} ({access(status)}) lies in {parent}, where others can "
             "make one, and belongs neither to root nor to the broker: publish into another directory",
             code="unsafe_directory",
         )

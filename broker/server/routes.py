@@ -249,6 +249,8 @@ def _durations(query: str, *names: str) -> tuple[float, ...]:
 
 def _prefers_text(accept: str) -> bool:
     """Whether text/plain is named and weighs no less than JSON (RFC 9110 12.5.1); wildcards mean JSON."""
+    if "text/plain" not in accept.lower():
+        return False
     weights = {"text/plain": 0.0, "application/json": 0.0}
     for part in accept.split(","):
         media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))

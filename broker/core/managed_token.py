@@ -37,7 +37,7 @@ class ManagedToken:
     def apply(self, event: lives.Event) -> tuple[lives.Effect, ...]:
         """Let an event happen now; answers what has to be done about it."""
         step = lives.step(self.life, event, self._clock.now())
-        if step.life != self.life:
+        if step.life is not self.life and step.life != self.life:
             self.life = step.life
             self._notify()
         return step.effects

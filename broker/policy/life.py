@@ -203,7 +203,9 @@ def _failed(life: Life, event: AttemptFailed, now: Moment) -> Step:
 
 def _seen(life: Life, event: SecretSeen) -> Life:
     """A mint that had to use the last good secret is told about until the backend answers again."""
-    seen = replace(life, secret_version=event.version or life.secret_version)
+    seen = life
+    if event.version and event.version != life.secret_version:
+        seen = replace(life, secret_version=event.version)
     if life.phase == "resting" and not life.failures and life.condition not in ("ok", "renewing"):
         return replace(seen, condition="ok", reason="the secret backend answers again")
     return seen

@@ -11,8 +11,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import fields
+from typing import Any, Final, NamedTuple
 
 from broker import events
 from broker.errors import Condition
@@ -27,8 +27,7 @@ _NEEDS_A_PERSON: Final[frozenset[Condition]] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     level: int
     message: str
     repeats: Hashable = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -108,9 +109,11 @@ def _options() -> argparse.Namespace:
 
 def _outcomes(one: partial[Outcome], seeds: range, jobs: int) -> Iterator[Outcome]:
     if jobs == 1 or len(seeds) == 1:
+        gc.freeze()
         yield from map(one, seeds)
         return
-    with ProcessPoolExecutor(min(jobs, len(seeds))) as pool:
+    # What was imported is never garbage, and need not be looked at with each seed.
+    with ProcessPoolExecutor(min(jobs, len(seeds)), initializer=gc.freeze) as pool:
         yield from pool.map(one, seeds)
 
 

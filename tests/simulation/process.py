@@ -14,6 +14,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from broker.app.assembly import Assembly
 from broker.app.outside import Outside
 from broker.app.plugin_vocabulary import PluginVocabulary
@@ -146,7 +148,7 @@ class Process:
         status, body = self._exchange(b"GET /v1/tokens/%s HTTP/1.1\r\nHost: x\r\n\r\n" % name.encode())
         if status != 200:
             return Answer(None)
-        document = json.loads(body)
+        document = msgspec.json.decode(body)
         return Answer(document["access_token"], document["state"], document["expires_in"])
 
     def renew(self, name: str) -> None:

@@ -43,9 +43,10 @@ def test_a_power_cut_at_any_call_leaves_the_old_token_or_the_new(disk: Disk, tmp
     changing = next(index for index, step in enumerate(points) if "TMP" in step.target)
     outcomes = set()
     for step in points[changing:] * ROUNDS:
-        sink_for(path).publish(publication(1, fill=3_000))
-        with publisher_process(path) as publisher, faulty(publisher, step, "signal=KILL", tmp_path / "trace"):
-            assert "" == publisher.publish(2, fill=3_000)
+        with publisher_process(path) as publisher:
+            assert "ok" == publisher.publish(1, fill=3_000)  # the first one of a process makes more calls
+            with faulty(publisher, step, "signal=KILL", tmp_path / "trace"):
+                assert "" == publisher.publish(2, fill=3_000)
         at_once = found(disk)
         disk.let_a_bystander_sync()
         after_commit = found(disk)

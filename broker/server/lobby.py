@@ -31,7 +31,17 @@ class MoveOn(Protocol):
 class Guest:
     """One of them. The listener sweeps, finishes and aborts it as it does a connection."""
 
-    __slots__ = ("_active", "_lobby", "_since", "_used", "accepted", "descriptor", "granted", "peer")
+    __slots__ = (
+        "_active",
+        "_lobby",
+        "_since",
+        "_used",
+        "accepted",
+        "descriptor",
+        "granted",
+        "peer",
+        "polled",
+    )
 
     def __init__(self, lobby: Lobby, accepted: socket.socket, peer: Peer, *, since: float) -> None:
         self.accepted = accepted
@@ -39,6 +49,7 @@ class Guest:
         self.peer = peer
         self.granted: QuickAnswer | None = None
         """What the rules in force let it have, as it was found when it last asked."""
+        self.polled = False
         self._lobby = lobby
         self._since = since
         self._active = False
@@ -129,16 +140,23 @@ class Lobby:
         self._loop.add_reader(self._poll.fileno(), self._listen)
 
     def enter(self, accepted: socket.socket, peer: Peer) -> Guest:
-        """A guest, who has not been heard yet."""
+        """A guest, who has yet to be welcomed."""
         guest = Guest(self, accepted, peer, since=self._loop.time())
         self._guests[guest.descriptor] = guest
-        self._poll.register(guest.descriptor, select.EPOLLIN)
         return guest
+
+    def welcome(self, guest: Guest) -> None:
+        """Hear what is often there already, and listen to who stays."""
+        guest.hear()
+        if self._guests.get(guest.descriptor) is guest:
+            self._poll.register(guest.descriptor, select.EPOLLIN)
+            guest.polled = True
 
     def move_on(self, guest: Guest, *, received: bytes = b"", unsent: bytes = b"") -> Connection:
         """Have the guest served as a connection from now on."""
         del self._guests[guest.descriptor]
-        self._poll.unregister(guest.descriptor)
+        if guest.polled:
+            self._poll.unregister(guest.descriptor)
         return self._moved_on(guest, received=received, unsent=unsent)
 
     def left(self, guest: Guest) -> None:

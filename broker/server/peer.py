@@ -12,8 +12,11 @@ import pwd
 import socket
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from broker.server.units import PeerUnit
 
@@ -23,20 +26,18 @@ _GROUPS_BYTES = 1024  # the most that getsockopt takes in Python: 256 supplement
 _DEFAULT_OVERFLOW_ID = 65534
 
 
-def _no_unit() -> str | None:
-    return None
+class Peer(msgspec.Struct, frozen=True, eq=False):
+    """A connected process. `known` is False where the kernel cannot tell who or which it is (R-132).
 
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A connected process. `known` is False where the kernel cannot tell who or which it is (R-132)."""
+    What costs a look-up is a function, and is asked only where a rule depends on it.
+    """
 
     uid: int
-    gids: frozenset[int]
+    gids: Callable[[], frozenset[int]]
     pid: int
     known: bool
-    unit: Callable[[], str | None] = field(default=_no_unit, compare=False, repr=False)
-    """Its system unit where the kernel can prove it; a look-up that costs, and is made only where a rule asks."""
+    unit: Callable[[], str | None]
+    """Its system unit where the kernel can prove it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ def may_read(peer: Peer, rule: AccessRule, *, own_uid: int) -> bool:
     """The decision, from kernel facts only; deny by default."""
     if not peer.known:
         return False
-    if peer.uid in (0, own_uid) or peer.uid in rule.uids or not rule.gids.isdisjoint(peer.gids):
+    if peer.uid in (0, own_uid) or peer.uid in rule.uids:
+        return True
+    if rule.gids and not rule.gids.isdisjoint(peer.gids()):
         return True
     return bool(rule.units) and unit_may_read(peer.unit(), rule)
 
@@ -88,9 +91,8 @@ def unit_may_read(unit: str | None, rule: AccessRule) -> bool:
 def read_peer(connection: socket.socket, overflow: OverflowIds) -> Peer:
     """Credentials of the process that connected. OSError if the socket is not a connected Unix socket."""
     pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    gids = frozenset((gid, *_supplementary_groups(connection))) - {overflow.gid}
     known = pid != 0 and uid != overflow.uid
-    return Peer(uid, gids, pid, known, PeerUnit(connection, pid))
+    return Peer(uid, partial(_gids, connection, gid, overflow), pid, known, PeerUnit(connection, pid))
 
 
 def overflow_ids() -> OverflowIds:
@@ -98,6 +100,10 @@ def overflow_ids() -> OverflowIds:
     return OverflowIds(
         _overflow_id(Path("/proc/sys/kernel/overflowuid")), _overflow_id(Path("/proc/sys/kernel/overflowgid"))
     )
+
+
+def _gids(connection: socket.socket, gid: int, overflow: OverflowIds) -> frozenset[int]:
+    return frozenset((gid, *_supplementary_groups(connection))) - {overflow.gid}
 
 
 def _supplementary_groups(connection: socket.socket) -> tuple[int, ...]:

@@ -166,7 +166,7 @@ class UnixServer:
         self._per_uid[peer.uid] += 1
         guest = self._lobby.enter(accepted, peer)
         self._listener.hold(guest)
-        guest.hear()  # what it asks is often there already
+        self._lobby.welcome(guest)
 
     def _move_on(self, guest: Guest, *, received: bytes, unsent: bytes) -> Connection:
         connection = UnixConnection(

@@ -22,7 +22,7 @@ from broker.server.unix_connection import UnixConnection
 from tests.server.fakes import FakeReader, ManualClock, Observed
 
 READABLE, HIDDEN = "S3CR3T-readable", "S3CR3T-hidden"
-PEER = Peer(1000, frozenset({1000}), 7, known=True)
+PEER = Peer(1000, lambda: frozenset({1000}), 7, known=True, unit=lambda: None)
 RULES = {"deploy": AccessRule(uids=frozenset({1000})), "hidden": AccessRule(uids=frozenset({1001}))}
 WORDS = (
     b"GET ",

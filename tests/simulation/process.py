@@ -32,7 +32,7 @@ from broker.telemetry.metrics import Metrics
 from tests.simulation.secret_store import SimulatedThreads
 from tests.simulation.world import World
 
-ROOT = Peer(uid=0, gids=frozenset({0}), pid=1, known=True)
+ROOT = Peer(uid=0, gids=lambda: frozenset({0}), pid=1, known=True, unit=lambda: None)
 SINK_SECONDS = 0.001
 ALLOWED_STOP_SECONDS = 3.0
 """As `broker.app.daemon` has it: what has not stopped by then is left."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.server.patience import Patience
 from broker.server.peer import AccessRule
 from broker.server.unix import SocketLimits, UnixServer
 from tests.server.fakes import FakeReader, ManualClock, Observed
@@ -30,6 +31,16 @@ class Served:
     def client(self) -> Client:
         return Client(self.path)
 
+    def sweep(self, now: float) -> None:
+        """Have the server look at its connections as if it were then by its loop's time."""
+
+        def work() -> None:
+            assert self.server._listener is not None
+            for held in tuple(self.server._listener.connections):
+                held.sweep(now)
+
+        self.loop.do(work)
+
     def mint(self, name: str, value: str = "S3CR3T-access-token", *, expires_in: int = 300) -> None:
         """Give a token its next revision, and wake those who wait for it."""
 
@@ -41,6 +52,9 @@ class Served:
 
 
 Serve = Callable[..., Served]
+
+PATIENT = SocketLimits(patience=Patience(receive_seconds=60.0, idle_seconds=300.0, send_seconds=60.0))
+"""A busy machine may stop in the middle of a test that is about something else."""
 
 
 @pytest.fixture
@@ -74,7 +88,7 @@ def serve(socket_directory: Path) -> Iterator[Serve]:
                     rules={"deploy": AccessRule(), "other": AccessRule()} if rules is None else rules,
                     observer=observed,
                     clock=clock,
-                    limits=limits,
+                    limits=limits or PATIENT,
                 )
                 await server.start()
                 return server

@@ -52,6 +52,10 @@ class Loop:
 
         return self.run(work())
 
+    def now(self) -> float:
+        """Its own time."""
+        return self._loop.time()
+
     def close(self) -> None:
         """Stop, and fail the test if a callback raised."""
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -10,7 +10,7 @@ import socket
 import sys
 from contextlib import suppress
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 def main() -> None:

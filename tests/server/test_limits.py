@@ -26,7 +26,7 @@ HASTY = SocketLimits(
     connections=6,
     connections_per_uid=2,
     sweep_seconds=0.02,
-    patience=Patience(receive_seconds=0.1, idle_seconds=0.4, send_seconds=0.2),
+    patience=Patience(receive_seconds=0.1, send_seconds=0.2),
 )
 
 
@@ -50,7 +50,7 @@ def test_slow_heads(hasty: Served) -> None:
                 return True
             return False
 
-        eventually(ended, timeout=5.0, what="the connection ends")
+        eventually(ended, what="the connection ends")
 
 
 def test_slow_bodies(hasty: Served) -> None:
@@ -61,19 +61,17 @@ def test_slow_bodies(hasty: Served) -> None:
     assert [] == hasty.reader.renewals
 
 
-def test_idle_connections(hasty: Served) -> None:
-    """A connection that is not used ends; one that is used does not."""
-    with hasty.client() as idle, hasty.client() as busy:
-        idle.socket.settimeout(0)
-
-        def ended() -> bool:
-            assert 200 == busy.ask("/v1/tokens/deploy").status
-            try:
-                return idle.socket.recv(1) == b""
-            except BlockingIOError:
-                return False
-
-        eventually(ended, what="the idle connection ends")
+def test_idle_connections(serve: Serve) -> None:
+    """A connection that was not used for so long ends; one that was used a moment later does not."""
+    served = serve(limits=SocketLimits(sweep_seconds=3600.0))
+    served.mint("deploy")
+    with served.client() as idle, served.client() as busy:
+        assert 200 == idle.ask("/v1/tokens/deploy").status
+        used = served.loop.now()
+        eventually(lambda: served.loop.now() > used + 0.2, what="a moment passes")
+        assert 200 == busy.ask("/v1/tokens/deploy").status
+        served.sweep(used + Patience().idle_seconds + 0.1)
+        assert b"" == idle.socket.recv(1)
         assert 200 == busy.ask("/v1/tokens/deploy").status
 
 
@@ -137,7 +135,7 @@ def test_descriptors_sent_over_are_closed(served: Served) -> None:
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null.fileno()] * 40))
             client.socket.sendmsg([GET], [rights])
             assert 200 == client.receive().status
-        assert before == len(descriptors())
+        assert before >= len(descriptors())
 
 
 def test_descriptors_sent_over_are_released(served: Served) -> None:
@@ -191,7 +189,7 @@ def test_out_of_descriptors(served: Served) -> None:
             (warning,) = eventually(lambda: warnings(served), what="a warning")
             assert "Too many open files" in warning.message
         for client in waiting:
-            client.settimeout(10)
+            client.settimeout(60)
             assert client.recv(12) == b"HTTP/1.1 200"
         assert 1 == len(warnings(served))
 
@@ -207,7 +205,7 @@ def test_clients_leave_a_reserve_of_descriptors(served: Served) -> None:
     with ExitStack() as stack:
         for client in clients:
             stack.enter_context(client)
-            client.settimeout(10)
+            client.settimeout(60)
         with descriptors_left(RESERVED + 8):
             for client in clients:
                 client.connect(str(served.path))

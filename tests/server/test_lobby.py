@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -113,17 +112,12 @@ def test_idle_guests(serve: Serve) -> None:
     served = serve(limits=SocketLimits(sweep_seconds=3600.0))
     served.mint("deploy")
 
-    def sweep(later_seconds: float) -> None:
-        listener = served.server._listener
-        assert listener is not None
-        for held in tuple(listener.connections):
-            held.sweep(asyncio.get_running_loop().time() + later_seconds)
-
     with guest(served) as busy, served.client() as idle:
         eventually(lambda: guests(served) == 2, what="both are let in")
-        served.loop.do(lambda: sweep(20.0))
+        entered = served.loop.now()
+        eventually(lambda: served.loop.now() > entered + 0.2, what="a moment passes")
         assert 200 == busy.ask("/v1/tokens/deploy").status
-        served.loop.do(lambda: sweep(40.0))
+        served.sweep(entered + Patience().idle_seconds + 0.1)
         assert b"" == idle.rest()
         assert 200 == busy.ask("/v1/tokens/deploy").status
 

@@ -170,9 +170,9 @@ def test_many_watchers_are_told_alike(served: Served) -> None:
 
 @pytest.fixture
 def crowded(serve: Serve) -> Served:
-    """A server of so many tokens that a snapshot fills the kernel's buffer, with little patience."""
+    """A server of so many tokens that a snapshot fills the kernel's buffer; it looks at its watchers when told to."""
     names = [f"t{number:05}" for number in range(5000)]
-    limits = SocketLimits(sweep_seconds=0.02, patience=Patience(send_seconds=0.3))
+    limits = SocketLimits(sweep_seconds=3600.0)
     served = serve(rules=dict.fromkeys((*names, "deploy"), AccessRule()), limits=limits)
     record = served.reader.record("deploy")
     for name in names:
@@ -189,6 +189,8 @@ def test_a_slow_watcher_is_dropped(crowded: Served) -> None:
         assert connection._transport.get_write_buffer_size() < 100_000
         for _ in range(10):
             minted(crowded, "deploy")
+        assert 1 == watchers(crowded)
+        crowded.sweep(crowded.loop.now() + Patience().send_seconds + 0.1)
         eventually(lambda: watchers(crowded) == 0, what="it is dropped")
 
 

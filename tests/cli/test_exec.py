@@ -179,7 +179,7 @@ def test_signals_reach_the_program(broker: FakeBroker, home: Path, number: signa
         assert "ready\n" == process.stdout.readline()
         process.send_signal(number)
         assert "got\n" == process.stdout.readline()
-        assert 7 == process.wait(10)
+        assert 7 == process.wait(60)
     assert [] == left(home)
 
 
@@ -204,13 +204,13 @@ def test_what_a_killed_exec_left_goes_with_the_next_one(broker: FakeBroker, home
         assert alive.stdout is not None
         orphan, child = int(killed.stdout.readline()), int(alive.stdout.readline())
         killed.kill()
-        killed.wait(10)
+        killed.wait(60)
         os.kill(orphan, signal.SIGKILL)
         assert 2 == len(left(home))
         token_broker("exec", "--token", "deploy", "true", env=variables(broker, home))
         assert 1 == len(left(home))
         os.kill(child, signal.SIGTERM)
-        assert 128 + signal.SIGTERM == alive.wait(10)
+        assert 128 + signal.SIGTERM == alive.wait(60)
     assert [] == left(home)
 
 

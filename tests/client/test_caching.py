@@ -74,8 +74,8 @@ def test_an_expired_token_is_never_served(socket_file: Path, make: Make) -> None
 
 def test_after_half_of_a_life_the_successor_is_asked_for(socket_file: Path, make: Make) -> None:
     """Now and then, not at each use."""
-    with fake_broker(socket_file, life_seconds=4.0) as broker:
-        age(broker, 1.5)
+    with fake_broker(socket_file, life_seconds=400.0) as broker:
+        age(broker, 199)
         client = make(str(socket_file))
         first = client.get("deploy")
         broker.renew()
@@ -88,8 +88,8 @@ def test_after_half_of_a_life_the_successor_is_asked_for(socket_file: Path, make
 
 def test_a_valid_token_outlives_its_broker(socket_file: Path, make: Make) -> None:
     """While the broker restarts, programs go on with what they hold, if it is good enough for them."""
-    with fake_broker(socket_file, life_seconds=6.0) as broker:
-        age(broker, 3)
+    with fake_broker(socket_file, life_seconds=600.0) as broker:
+        age(broker, 299)
         client = make(str(socket_file))
         token = client.get("deploy").access_token
     with socket_api(socket_file, always(problem(503, "starting"))) as api:
@@ -99,7 +99,7 @@ def test_a_valid_token_outlives_its_broker(socket_file: Path, make: Make) -> Non
         )
         assert token == client.get("deploy").access_token
     with pytest.raises(BrokerUnreachable):
-        client.get("deploy", min_valid=60)
+        client.get("deploy", min_valid=3600)
 
 
 def test_a_closed_connection_is_made_again(socket_file: Path, make: Make) -> None:
@@ -192,8 +192,8 @@ def test_a_request_older_than_the_token_has_no_successor(socket_file: Path, make
 
 def test_a_right_that_was_withdrawn_empties_the_cache(socket_file: Path, make: Make) -> None:
     """Whatever was held before."""
-    with fake_broker(socket_file, life_seconds=6.0) as broker:
-        age(broker, 3)
+    with fake_broker(socket_file, life_seconds=600.0) as broker:
+        age(broker, 299)
         client = make(str(socket_file))
         client.get("deploy")
         del broker.revisions["deploy"]

@@ -68,7 +68,7 @@ def test_the_last_refusal_ends_a_wait(socket_file: Path) -> None:
     """The caller learns why, not merely that time is over."""
     script = in_turn(problem(503, "starting"), problem(503, "throttled"))
     with socket_api(socket_file, script), pytest.raises(TryAgainLater) as caught:
-        TokenClient(str(socket_file)).get("deploy", wait=0.3)
+        TokenClient(str(socket_file)).get("deploy", wait=4)
     assert "throttled" == caught.value.code
 
 

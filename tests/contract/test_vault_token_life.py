@@ -221,7 +221,7 @@ def test_hung_renewal_holds_nobody_whose_token_still_lives(
     server.script = script
     try:
         with ThreadPoolExecutor(1) as threads:
-            renewing = threads.submit(vault.read, "odc", timeout_seconds=2.0)
+            renewing = threads.submit(vault.read, "odc", timeout_seconds=8.0)
             assert hung.wait(PATIENCE_SECONDS)
             assert ("S3CR3T-life", False) == (read(vault), renewing.done())
             assert "1" == renewing.result().version

@@ -54,7 +54,7 @@ class Performance:
 
     def exit_code(self) -> int:
         """Wait for the end."""
-        code = self._process.wait(15)
+        code = self._process.wait(60)
         self._reader.join()
         return code
 
@@ -84,16 +84,16 @@ def performance(directory: Path) -> Iterator[Performance]:
 def test_a_token_is_minted_renewed_and_minted_again_with_a_rotated_secret(tmp_path: Path) -> None:
     """The two commands work as printed, no secret is shown, Ctrl-C leaves nothing."""
     with performance(tmp_path) as dev:
-        cat = dev.until(r"^  (cat \./run/tokens/dev)$", timeout=20)
+        cat = dev.until(r"^  (cat \./run/tokens/dev)$", timeout=60)
         curl = dev.until(
-            r"^  (curl --unix-socket \./run/token-broker\.sock http://localhost/v1/tokens/dev)$", timeout=5
+            r"^  (curl --unix-socket \./run/token-broker\.sock http://localhost/v1/tokens/dev)$", timeout=60
         )
         token = subprocess.run(shlex.split(cat[1]), cwd=tmp_path, capture_output=True, check=True).stdout
         answer = subprocess.run(shlex.split(curl[1]), cwd=tmp_path, capture_output=True, check=True).stdout
         assert token.decode() == json.loads(answer)["access_token"]
 
         for event in ("renewed ", "rotated ", "refused ", "kept ", "stored ", "noticed ", "recovered "):
-            dev.until(rf"^ +\d+ s  {event}", timeout=40)
+            dev.until(rf"^ +\d+ s  {event}", timeout=90)
         for secret in (token.decode(), (tmp_path / "run/tokens/dev").read_text()):
             assert secret not in dev.shown
         assert json.loads((tmp_path / "run/secrets/dev.json").read_text())["client_secret"] not in dev.shown
@@ -107,13 +107,13 @@ def test_two_at_once_have_a_stage_and_a_port_each_and_a_third_is_told(tmp_path: 
         (tmp_path / name).mkdir()
     metrics = r"http://127\.0\.0\.1:(\d+)/metrics"
     with performance(tmp_path / "a") as first:
-        first.until(r"^  cat ", timeout=20)
+        first.until(r"^  cat ", timeout=60)
         with performance(tmp_path / "b") as second:
-            second.until(r"^  cat ", timeout=20)
+            second.until(r"^  cat ", timeout=60)
             assert first.until(metrics, timeout=0)[1] != second.until(metrics, timeout=0)[1]
             assert 0 == second.end(signal.SIGHUP)
         with performance(tmp_path / "a") as third:
-            third.until("another `token-broker dev` plays in", timeout=20)
+            third.until("another `token-broker dev` plays in", timeout=60)
             assert 73 == third.exit_code()
         assert 0 == first.end(signal.SIGTERM)
     assert [] == [*(tmp_path / "a").iterdir(), *(tmp_path / "b").iterdir()]

@@ -89,7 +89,7 @@ def test_total_deadline(server: DevelopmentAuthorizationServer, fault: Fault) ->
     server.fault("metadata", fault)
     started = time.monotonic()
     error = failure(TransportError, server.discovery_url, total_seconds=0.3)
-    assert 1.0 > time.monotonic() - started
+    assert 10.0 > time.monotonic() - started  # each of them would take twice as long and more
     assert (f"{_peer(server)}: no answer within 0.3 s", "timeout") == (error.message, error.code)
 
 
@@ -108,7 +108,7 @@ def test_a_given_up_connection_is_closed(scheme: str) -> None:
         transport = HttpxTransport(ca_file=None, user_agent="t")
         with pytest.raises(TransportError):
             await exchange(transport, f"{scheme}://127.0.0.1:{port}/", total_seconds=0.2)
-        await eventually_async(silent.left, what="the connection is closed", timeout=2)
+        await eventually_async(silent.left, what="the connection is closed")
         await transport.close()
 
     with RawServer(b"", close=False) as silent:

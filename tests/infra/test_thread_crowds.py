@@ -53,7 +53,7 @@ def test_any_number_of_a_crowd_may_hang(observer: RecordingObserver, gate: threa
 
     async def main() -> None:
         for _ in range(MOST_STUCK_PER_WORKER * 2):
-            await abandon(pool, gate.wait)
+            await abandon(pool, gate.wait, observer)
         assert "served" == await pool.run(lambda: "served", deadline_seconds=LONG_SECONDS)
 
     asyncio.run(main())

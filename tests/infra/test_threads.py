@@ -46,10 +46,12 @@ def alive(pool_name: str) -> int:
     return sum(thread.name.startswith(f"{pool_name}-") for thread in threading.enumerate())
 
 
-async def abandon(pool: DaemonThreadPool, call: Callable[[], object]) -> None:
-    """Run a call past its deadline."""
-    with pytest.raises(TimeoutError):
-        await pool.run(call, deadline_seconds=SHORT_SECONDS)
+async def abandon(pool: DaemonThreadPool, call: Callable[[], object], observer: RecordingObserver) -> None:
+    """Run a call past its deadline; again, if a busy machine had not even begun with it by then."""
+    before = counts(observer)
+    while before == counts(observer):
+        with pytest.raises(TimeoutError):
+            await pool.run(call, deadline_seconds=SHORT_SECONDS)
 
 
 def test_result_of_a_call_comes_back(observer: RecordingObserver) -> None:
@@ -78,7 +80,7 @@ def test_late_call_is_abandoned_and_counted_until_it_returns(
 ) -> None:
     """At the deadline the caller goes on; the count goes up at once and down when the call comes back."""
     pool = DaemonThreadPool("late", observer=observer)
-    asyncio.run(abandon(pool, gate.wait))
+    asyncio.run(abandon(pool, gate.wait, observer))
     assert [1] == counts(observer)
     gate.set()
     assert eventually(lambda: counts(observer) == [1, 0], what="the late call is counted as returned")
@@ -111,7 +113,7 @@ def test_stuck_worker_is_replaced(observer: RecordingObserver, gate: threading.E
     pool = DaemonThreadPool("replaced", size=1, observer=observer)
 
     async def main() -> str:
-        await abandon(pool, gate.wait)
+        await abandon(pool, gate.wait, observer)
         return await pool.run(lambda: "served", deadline_seconds=LONG_SECONDS)
 
     assert "served" == asyncio.run(main())
@@ -128,7 +130,7 @@ def test_too_many_stuck_calls_fail_the_next_one_at_once(
 
     async def fill() -> None:
         while len(counts(observer)) < MOST_STUCK_PER_WORKER:
-            await abandon(pool, gate.wait)
+            await abandon(pool, gate.wait, observer)
 
     async def refused() -> None:
         with pytest.raises(TimeoutError, match="still hang"):
@@ -155,7 +157,8 @@ def test_deadline_counts_the_time_in_the_queue(observer: RecordingObserver, gate
     async def main() -> None:
         first = asyncio.create_task(pool.run(call, deadline_seconds=LONG_SECONDS))
         await eventually_async(entered.is_set, what="the first call runs")
-        await abandon(pool, ran.set)
+        with pytest.raises(TimeoutError):
+            await pool.run(ran.set, deadline_seconds=SHORT_SECONDS)
         gate.set()
         await first
         await pool.run(lambda: None, deadline_seconds=LONG_SECONDS)
@@ -260,7 +263,7 @@ asyncio.run(main())
 def test_interpreter_exits_at_once_with_a_hung_call() -> None:
     """A call that never returns does not hold the process: exit waits for no worker."""
     finished = subprocess.run(
-        [sys.executable, "-c", HUNG_CALL_AT_EXIT], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", HUNG_CALL_AT_EXIT], capture_output=True, text=True, timeout=60, check=False
     )
     assert (0, "abandoned\n", "") == (finished.returncode, finished.stdout, finished.stderr)
 

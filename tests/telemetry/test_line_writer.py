@@ -98,7 +98,7 @@ def test_a_process_ends_although_nobody_reads_its_log() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, cwd=REPOSITORY) as process:
         try:
-            assert 7 == eventually(process.poll, what="the process ended", timeout=20)
+            assert 7 == eventually(process.poll, what="the process ended")
         finally:
             process.kill()
 

@@ -10,7 +10,16 @@ from typing import Literal, Protocol, TypeVar
 
 from broker.errors import SecretBackendError
 from broker.events import Event
-from broker.model import HttpRequest, HttpResponse, Moment, Publication, Revision, SecretDocument, TokenRecord
+from broker.model import (
+    HttpRequest,
+    HttpResponse,
+    Moment,
+    Publication,
+    Revision,
+    SecretDocument,
+    TokenRecord,
+    TokenState,
+)
 
 T = TypeVar("T")
 
@@ -130,6 +139,10 @@ class TokenReader(Protocol):
 
     def revision(self, name: str) -> Revision | None:
         """The current revision, expired or not; None while absent. KeyError for an unknown name."""
+        ...
+
+    def state(self, name: str) -> TokenState:
+        """The state alone, which each answer with a token tells. KeyError for an unknown name."""
         ...
 
     def record(self, name: str) -> TokenRecord:

@@ -55,6 +55,11 @@ class ManagedToken:
         return self.life.revision
 
     @property
+    def state(self) -> TokenState:
+        """By the token's own life, now."""
+        return self.life.state(self._clock.now())
+
+    @property
     def condition(self) -> Condition:
         """The outcome of the last attempt; a broken sink shows where nothing worse does."""
         if self.life.condition in ("ok", "renewing") and self._broken_sinks:
@@ -114,7 +119,7 @@ class ManagedToken:
 
     def look(self) -> None:
         """Tell observers if time alone changed the state."""
-        state, condition = self.life.state(self._clock.now()), self.condition
+        state, condition = self.state, self.condition
         if condition != "renewing" and (state, condition) != self._told:
             self._told = (state, condition)
             self._observer(

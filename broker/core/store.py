@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from broker.core.managed_token import ManagedToken
 from broker.events import TokenRejected
-from broker.model import Revision, TokenRecord
+from broker.model import Revision, TokenRecord, TokenState
 from broker.policy import rejection
 from broker.ports import Clock, Observer, RenewAnswer
 
@@ -75,6 +75,10 @@ class Store:
     def revision(self, name: str) -> Revision | None:
         """The current revision, expired or not."""
         return self._entries[name].token.revision
+
+    def state(self, name: str) -> TokenState:
+        """The state alone."""
+        return self._entries[name].token.state
 
     def record(self, name: str) -> TokenRecord:
         """State, condition and schedule."""

@@ -38,7 +38,7 @@ def token(reader: TokenReader, name: str, want: Want, now: Moment) -> Response |
         return Response(status=200, body=content, content_type="text/plain", route="get")
     document = token_json.members(name, revision)
     document["expires_in"] = math.floor(remaining)
-    document["state"] = reader.record(name).state
+    document["state"] = reader.state(name)
     return json_response(document, route="get")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from broker.events import Event
-from broker.model import AccessToken, Moment, Revision, Secret, TokenRecord
+from broker.model import AccessToken, Moment, Revision, Secret, TokenRecord, TokenState
 from broker.policy.rejection import Verdict
 from broker.ports import Clock, RenewAnswer
 
@@ -107,6 +107,9 @@ class FakeReader:
     def revision(self, name: str) -> Revision | None:
         self._records[name]  # KeyError for an unknown name
         return self._revisions.get(name)
+
+    def state(self, name: str) -> TokenState:
+        return self._records[name].state
 
     def record(self, name: str) -> TokenRecord:
         return self._records[name]

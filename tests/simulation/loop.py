@@ -143,38 +143,40 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         """Until the loop is stopped: do what is due, and let time pass where nothing is."""
-        ready, timers, time = self._ready, self._timers, self._virtual
+        ready = self._ready
         while True:
-            while timers and timers[0][2]._cancelled:
-                heappop(timers)
-            if not ready and not self._stopping:
-                if not timers:
-                    raise Standstill("everything waits for something that cannot happen")
-                if timers[0][0] > time.loop:
-                    time.loop = timers[0][0]
-                    self._turns = 0
-            self._turns += 1
-            if self._turns > MOST_TURNS:
-                raise Standstill("somebody loops without sleeping")
-            now = time.loop
-            while timers and timers[0][0] <= now:
-                ready.append(heappop(timers)[2])
+            self._make_ready()
             for _ in range(len(ready)):
                 call = ready.popleft()
-                if not call._cancelled:
-                    self._call(call)
+                if call._cancelled:
+                    continue
+                try:
+                    call._context.run(call._callback, *call._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as asyncio's own handles do it
+                    self.call_exception_handler(
+                        {"message": f"Exception in callback {call._callback}", "exception": error}
+                    )
             if self._stopping:
                 return
 
-    def _call(self, call: _Call) -> None:
-        try:
-            call._context.run(call._callback, *call._args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001 - as asyncio's own handles do it
-            self.call_exception_handler(
-                {"message": f"Exception in callback {call._callback}", "exception": error}
-            )
+    def _make_ready(self) -> None:
+        ready, timers, time = self._ready, self._timers, self._virtual
+        while timers and timers[0][2]._cancelled:
+            heappop(timers)
+        if not ready and not self._stopping:
+            if not timers:
+                raise Standstill("everything waits for something that cannot happen")
+            if timers[0][0] > time.loop:
+                time.loop = timers[0][0]
+                self._turns = 0
+        self._turns += 1
+        if self._turns > MOST_TURNS:
+            raise Standstill("somebody loops without sleeping")
+        now = time.loop
+        while timers and timers[0][0] <= now:
+            ready.append(heappop(timers)[2])
 
     def _write_to_self(self) -> None:
         """Nothing sleeps that would have to be woken."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from broker.model import Revision, TokenRecord
+from broker.model import Revision, TokenRecord, TokenState
 from broker.policy.rejection import Verdict
 from broker.ports import RenewAnswer
 from broker.telemetry.metrics import Metrics
@@ -29,6 +29,9 @@ class Records:
 
     def record(self, name: str) -> TokenRecord:
         return self.by_name[name]
+
+    def state(self, name: str) -> TokenState:
+        return self.by_name[name].state
 
     def revision(self, name: str) -> Revision | None:
         """A scrape has no use for tokens."""

@@ -35,6 +35,10 @@ pytestmark = [pytest.mark.keycloak, pytest.mark.slow]
 STORED_AFTER_SECONDS: Final = 60.0
 SUSPENDED_SECONDS: Final = 45.0
 OUTAGE_LIFE_SECONDS: Final = 120
+NEAR_SECONDS: Final = 8.0
+"""Before a renewal: enough to regenerate the secret on a busy machine."""
+AT_ONCE_SECONDS: Final = 9.0
+"""On a busy machine; the daemon's next probe is not due for ten and more."""
 
 
 @dataclass(kw_only=True)
@@ -126,7 +130,7 @@ def test_suspended_client_keeps_its_token_and_gets_it_back(played: Played) -> No
     assert outcome.failed
     assert 1 <= outcome.refused_logins <= 4
     assert outcome.refused_logins == outcome.refused_logins_told
-    assert outcome.seconds["from enabling to an active token"] <= 1
+    assert outcome.seconds["from enabling to an active token"] <= AT_ONCE_SECONDS
 
 
 def test_programs_do_not_notice_an_outage(played: Played) -> None:
@@ -151,7 +155,7 @@ def rotation(place: Place) -> Outcome:
         due = daemon.wait_for(state="fresh", revision=1)["next_renewal_at"]
         published(daemon, served(daemon))
         programs = _programs(stack, daemon, introspecting(place.keycloak))
-        eventually(lambda: due - time.time() <= 3, timeout=90, what="a renewal is near")
+        eventually(lambda: due - time.time() <= NEAR_SECONDS, timeout=90, what="a renewal is near")
         client.regenerate_secret()
         regenerated = time.monotonic()
         record = daemon.wait_for(condition="awaiting_secret", state="stale")
@@ -191,7 +195,7 @@ def suspension(place: Place) -> Outcome:
         outcome.seconds["from enabling to an active token"] = time.monotonic() - enabled
         assert token == served(daemon)
         # The next probe, a minute after the refusal: no restart, no help.
-        daemon.wait_for(condition="ok", state="fresh", revision=2, timeout=60)
+        daemon.wait_for(condition="ok", state="fresh", revision=2, timeout=90)
         outcome.seconds["from enabling to a renewed token"] = time.monotonic() - enabled
         _until(time.monotonic() + 3)
         outcome.account(place.keycloak, client, programs)
@@ -221,11 +225,11 @@ ca_file = "{place.keycloak.ca_file}"
         programs = _programs(stack, daemon, verifying(place.keycloak))
         _until(began + 0.35 * OUTAGE_LIFE_SECONDS)
         relay.cut()
-        daemon.wait_for(condition="unreachable", state="stale", revision=1, timeout=40)
+        daemon.wait_for(condition="unreachable", state="stale", revision=1)
         _until(began + 0.75 * OUTAGE_LIFE_SECONDS)
         relay.mend()
         mended = time.monotonic()
-        daemon.wait_for(state="fresh", condition="ok", revision=2, timeout=30)
+        daemon.wait_for(state="fresh", condition="ok", revision=2)
         outcome.seconds["from the end of the outage to the new token"] = time.monotonic() - mended
         # Beyond the end of the first token: who would still bring it, is refused.
         _until(began + OUTAGE_LIFE_SECONDS + 3)

@@ -100,8 +100,13 @@ def assert_measured(daemon: Daemon, record: dict[str, int], *, failed_logins: fl
             ("stuck_workers", {}, 0.0),
         )
     }
-    samples = scrape(daemon)
-    assert expected == {key: samples.get(key) for key in expected}
+
+    def measured() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        """A publication is counted a moment after its file is there."""
+        samples = scrape(daemon)
+        return samples if expected == {key: samples.get(key) for key in expected} else {}
+
+    samples = eventually(measured, what="what was counted is what happened")
     times = ("token_issued", "token_expires", "token_next_renewal")
     stamps = {name: samples[f"{name}_timestamp_seconds", frozenset({("token", "deploy")})] for name in times}
     assert record["issued_at"] == int(stamps["token_issued"])
@@ -207,12 +212,12 @@ def test_suspended_client_keeps_its_token_and_heals_when_resumed(
         client.enable()
         assert keycloak.introspect(token)["active"] is True
 
-        daemon.wait_for(name="short", state="fresh", condition="ok", revision=2, timeout=25)
+        daemon.wait_for(name="short", state="fresh", condition="ok", revision=2)
         second = published(daemon, served(daemon, name="short"), name="short")
         assert first != second
         assert [True, True] == [keycloak.introspect(each)["active"] for each in (first, second)]
 
-        daemon.wait_for(condition="ok", state="fresh", revision=2, timeout=75)
+        daemon.wait_for(condition="ok", state="fresh", revision=2, timeout=120)
         assert keycloak.introspect(published(daemon, served(daemon)))["active"] is True
         assert 1.0 == daemon.metric("mints_total", token="deploy", outcome="failure", error="credential")
         assert None is daemon.metric("mints_total", token="short", outcome="failure")

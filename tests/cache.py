@@ -2,7 +2,8 @@
 
 Owns the cache directory, the lock around a build and the rule about missing tools: a test that cannot have
 what it needs skips with the command that installs it, and fails where CI is set, where every check must have
-run. Knows no server and no download; the caller's ``build`` does the work.
+run. What the kernel does not grant even to root cannot be installed: such a test skips everywhere. Knows no
+server and no download; the caller's ``build`` does the work.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
@@ -36,12 +38,28 @@ def missing(what: str, how_to_install: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def forbidden(what: str) -> NoReturn:
+    """End the test: this machine, a container perhaps, does not let us do this, and nothing can be installed for it."""
+    if os.geteuid():
+        missing(what, "run as root")
+    pytest.skip(f"{what} is not allowed here, even as root")
+
+
 def require(tool: str, how_to_install: str) -> Path:
     """Answer the path of an executable on PATH, or end the test as ``missing`` does."""
     found = shutil.which(tool)
     if found is None:
         missing(tool, how_to_install)
     return Path(found)
+
+
+def require_namespaces(*options: str, trial: Sequence[str] = ("true",)) -> Path:
+    """Answer the path of unshare, or end the test where such namespaces, with `trial` in them, are not to be had."""
+    unshare = require("unshare", "apt-get install util-linux")
+    tried = subprocess.run([unshare, *options, *trial], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        forbidden(f"unshare {' '.join(options)} ({tried.stderr.strip()})")
+    return unshare
 
 
 def cache_root() -> Path:

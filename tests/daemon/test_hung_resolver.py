@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
+from tests.cache import require_namespaces
 from tests.daemon.running import COMMAND, END_SECONDS, Daemon, environment, local_tables, store
 from tests.server.running import needs_root
 from tests.waiting import eventually
@@ -75,3 +76,4 @@ def test_sigterm_ends_it_within_five_seconds_with_the_resolver_hung(
 def root() -> None:
     """Network namespaces need root."""
     needs_root()
+    require_namespaces("--net", "--mount")

@@ -5,12 +5,11 @@ Owns: making it, its limits, its end. Refuses to know: who is put in. Needs root
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import Self
 
-import pytest
+from tests.cache import forbidden
 
 PLACE = Path("/sys/fs/cgroup")
 PERIOD_MICROSECONDS = 100_000
@@ -32,12 +31,7 @@ class ControlGroup:
                 (PLACE / "cgroup.subtree_control").write_text("+memory +cpu")
             self._path.mkdir()
         except OSError as error:
-            what = (
-                f"cannot make {self._path}: {error.strerror}: run as root, with a writable cgroup file system"
-            )
-            if os.environ.get("CI"):
-                pytest.fail(what)
-            pytest.skip(what)
+            forbidden(f"a control group ({self._path}: {error.strerror})")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import looptime
 import pytest
 
-from tests.cache import cache_root, cached, require
+from tests.cache import cache_root, cached, forbidden, require
 from tests.waiting import eventually, eventually_async
 
 
@@ -81,6 +82,17 @@ def test_cache_keeps_no_half_built_directory(private_cache: Path) -> None:
         cached("thing", "1.0", fail)
     assert [] == [path for path in private_cache.iterdir() if path.is_dir()]
     assert (cached("thing", "1.0", lambda directory: (directory / "whole").touch()) / "whole").exists()
+
+
+def test_what_the_kernel_does_not_grant_skips_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be installed for it; but who is not root may become so, and in CI must."""
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(pytest.skip.Exception, match="a moon of our own is not allowed here, even as root"):
+        forbidden("a moon of our own")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(pytest.fail.Exception, match="a moon of our own is missing; install it: run as root"):
+        forbidden("a moon of our own")
 
 
 def test_missing_tool_skips_outside_ci_and_fails_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

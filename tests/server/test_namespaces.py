@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cache import require
+from tests.cache import require_namespaces
 from tests.server.conftest import Serve
 from tests.server.running import as_stranger, needs_root, request
 from tests.servers.process import Child
@@ -40,10 +40,7 @@ def serving(path: Path, *arguments: str, prefix: Sequence[str] = ()) -> Iterator
 def unshare() -> str:
     """The command, where user namespaces may be made."""
     needs_root()
-    command = str(require("unshare", "apt-get install util-linux"))
-    if subprocess.run([command, "-Ur", "true"], check=False, capture_output=True).returncode != 0:
-        pytest.skip("user namespaces are forbidden here")
-    return command
+    return str(require_namespaces("-Ur"))
 
 
 def test_users_that_do_not_exist_here(unshare: str, socket_directory: Path) -> None:

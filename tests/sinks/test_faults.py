@@ -5,13 +5,12 @@ The calls that matter most; tests/publishing has every error at every call.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cache import require_namespaces
 from tests.sinks.publisher_process import PublisherProcess, publisher_process
 from tests.sinks.publishing import entries, token_text
 from tests.sinks.tracing import traced
@@ -125,8 +124,7 @@ def test_a_write_of_nothing_is_an_error(publisher: PublisherProcess, path: Path,
 @pytest.mark.parametrize(("limit", "filler"), [("size=32k", 64 * 1024), ("nr_inodes=4", 0)])
 def test_a_full_file_system_heals_when_there_is_space_again(tmp_path: Path, limit: str, filler: int) -> None:
     """F-31, R-126: out of space or of inodes; the old token stays byte for byte; little room is told before."""
-    if os.geteuid() or shutil.which("unshare") is None:
-        pytest.skip("only root can mount a small file system")
+    require_namespaces("-m", trial=("mount", "-t", "tmpfs", "tmpfs", str(tmp_path)))
     mount = f'mount -t tmpfs -o mode=0755,{limit} tmpfs {tmp_path} && exec "$@"'
     with publisher_process(
         tmp_path / "token", wrapper=("unshare", "-m", "sh", "-c", mount, "sh")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cache import require
+from tests.cache import require_namespaces
 from tests.daemon.running import Daemon
 from tests.packaging.project import ROOT
 from tests.scale import scaled
@@ -30,7 +30,7 @@ PROGRAM = Path(__file__).with_name("pid_reuse.py")
 @pytest.fixture
 def unshare() -> str:
     """The command that makes namespaces."""
-    return str(require("unshare", "apt-get install util-linux"))
+    return str(require_namespaces(*OTHER_PIDS))
 
 
 def test_a_number_that_is_used_again_opens_nothing(place: Path, unshare: str, tell: Tell) -> None:

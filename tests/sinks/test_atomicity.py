@@ -25,8 +25,12 @@ def test_readers_always_find_a_whole_token(tmp_path: Path) -> None:
     torn: list[bytes] = []
     numbers: set[bytes] = set()
 
+    over = threading.Event()
+
     def read() -> None:
-        for _ in range(READS):
+        reads = 0
+        while reads < READS or not over.is_set():
+            reads += 1
             content = path.read_bytes()
             numbers.add(content[:10])
             if not WHOLE_TOKEN.fullmatch(content):
@@ -37,6 +41,7 @@ def test_readers_always_find_a_whole_token(tmp_path: Path) -> None:
         reader.start()
     for number in range(1, PUBLICATIONS + 1):
         sink.publish(publication(number, fill=(number * 997) % 9_000))
+    over.set()
     for reader in readers:
         reader.join()
     assert [] == torn

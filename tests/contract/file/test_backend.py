@@ -104,11 +104,10 @@ def test_swaps_are_never_seen_half(backend: FileBackend, directory: Path) -> Non
 
     kubelet = threading.Thread(target=swap)
     kubelet.start()
+    reads, seen = scaled(short=1000, whole=100_000), list[dict[str, str]]()
     try:
-        seen = [
-            shown(backend.read(".", timeout_seconds=PATIENCE_SECONDS))[1]
-            for _ in range(scaled(short=1000, whole=100_000))
-        ]
+        while len(seen) < reads or swaps < reads // 50:
+            seen.append(shown(backend.read(".", timeout_seconds=PATIENCE_SECONDS))[1])
     finally:
         stop.set()
         kubelet.join()

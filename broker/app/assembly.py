@@ -23,6 +23,7 @@ from broker.core.backend_client import BackendClient
 from broker.core.cache.identity import token_identity
 from broker.core.credentials import CredentialSource
 from broker.core.heartbeat import BEAT_SECONDS, Heartbeat
+from broker.core.insistence import Insistence
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Authenticate, Minter
 from broker.core.naps import Naps
@@ -53,6 +54,7 @@ class Assembly:
         self._clients: Mapping[str, BackendClient] = {}
         self._units: dict[str, Unit] = {}
         self._naps = Naps(outside.clock)
+        self._insistence = Insistence(self._naps, outside.rng)
         self._heartbeat = Heartbeat(self._naps, outside.observer, every_seconds=beat_seconds)
         self._rounds: Rounds | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -141,7 +143,7 @@ class Assembly:
             client_secret_expires=table.client_secret_expires,
             strip_newline=table.strip_newline,
             backends=self._clients,
-            clock=self._clock,
+            insistence=self._insistence,
         )
         server_table, server = self._servers[table.authorization_server]
         request = TokenRequest(

@@ -18,6 +18,7 @@ from broker.core.plugin_calls import PluginCalls
 from broker.errors import SecretBackendError, SecretBackendUnavailable
 from broker.events import SecretFetched
 from broker.model import SecretDocument
+from broker.policy import rotation
 from broker.ports import BatchSecretBackend, BlockingRunner, Clock, Observer, SecretBackend
 
 T = TypeVar("T")
@@ -52,6 +53,7 @@ class BackendClient:
         self._clock = clock
         self._backend: SecretBackend | None = None
         self._building = asyncio.Lock()
+        self._lagged_at = float("-inf")
         self._batches = BatchedReads(one=self._read_one, many=self._read_many)
 
     async def read(self, path: str) -> SecretDocument:
@@ -70,6 +72,15 @@ class BackendClient:
                 )
             )
         )
+
+    def answered_with_the_past(self) -> None:
+        """One of its answers was older than one before."""
+        self._lagged_at = self._clock.now().boot
+
+    @property
+    def lags(self) -> bool:
+        """Whether a single answer of it settles nothing."""
+        return self._clock.now().boot - self._lagged_at < rotation.LAG_REMEMBERED_SECONDS
 
     async def close(self) -> None:
         """Close the backend, waiting two seconds at most."""

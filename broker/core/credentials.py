@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from broker.core.backend_client import BackendClient
+from broker.core.insistence import Insistence
 from broker.errors import BrokerError, SecretBackendError, SecretMalformed
 from broker.model import Client, Secret, SecretDocument
 from broker.options import SecretRef
 from broker.policy import rotation
-from broker.ports import Clock
 
 REJECTED_REMEMBERED = 8
 CONTROL_CHARACTERS = frozenset(map(chr, (*range(0x20), 0x7F)))
@@ -39,9 +39,9 @@ class CredentialSource:
     __slots__ = (
         "_backends",
         "_client_id",
-        "_clock",
         "_expires",
         "_good",
+        "_insistence",
         "_refs",
         "_rejected",
         "_strip_newline",
@@ -58,14 +58,14 @@ class CredentialSource:
         client_secret_expires: str | SecretRef | None,
         strip_newline: bool,
         backends: Mapping[str, BackendClient],
-        clock: Clock,
+        insistence: Insistence,
     ) -> None:
         self._client_id = client_id
         self._refs = client_secrets
         self._expires = client_secret_expires
         self._strip_newline = strip_newline
         self._backends = backends
-        self._clock = clock
+        self._insistence = insistence
         self._good: dict[SecretRef, Credentials] = {}
         self._versions: dict[SecretRef, rotation.Versions] = {}
         self._winner = client_secrets[0]
@@ -80,7 +80,7 @@ class CredentialSource:
 
     async def read(self) -> tuple[Credentials, ...]:
         """Fresh, or the last good ones with the trouble told. Raises SecretBackendError if there are none."""
-        fresh = await self._read_each()
+        fresh = await self._read_each(insist=False)
         found = []
         for ref in self._in_order():
             outcome = fresh[ref]
@@ -93,21 +93,31 @@ class CredentialSource:
         return tuple(found)
 
     async def reread(self) -> tuple[Credentials, ...]:
-        """Fresh ones only. Raises SecretBackendError if not a single one can be read."""
-        fresh = await self._read_each()
+        """Fresh ones only, and those that the backend told of. Raises SecretBackendError if none can be read."""
+        fresh = await self._read_each(insist=True)
         found = tuple(each for ref in self._in_order() if isinstance(each := fresh[ref], Credentials))
         if not found:
             raise _first_error(fresh)
         return found
 
-    async def version_moved(self) -> bool:
-        """Whether a backend tells another version than the known one, or tells none. Raises SecretBackendError."""
+    async def version_moved(self, *, is_awaited: bool) -> bool:
+        """Whether a backend tells another version than the known one, or tells none. Raises SecretBackendError.
+
+        It is asked again where it tells of the past, and, if a new secret `is_awaited`, where it has done so lately.
+        """
         for ref in self._refs:
-            version = await self._backends[ref.backend].version(ref.path)
-            good = self._good.get(ref)
-            if good is None or version is None or version != good.version:
+            if await self._has_moved(ref, is_awaited=is_awaited):
                 return True
         return False
+
+    def is_outdated(self, credentials: Credentials) -> bool:
+        """Whether these were rejected, and the backend told of newer ones: then a login with them is in vain."""
+        now = self._insistence.clock.now().boot
+        return credentials.client in self._rejected and any(
+            versions.is_behind(credentials.version, now)
+            for ref, versions in self._versions.items()
+            if (good := self._good.get(ref)) is not None and good.client == credentials.client
+        )
 
     def lost(self, client: Client) -> None:
         """The authorization server rejected this one."""
@@ -132,18 +142,52 @@ class CredentialSource:
     def _in_order(self) -> list[SecretRef]:
         return [self._winner, *(ref for ref in self._refs if ref != self._winner)]
 
-    async def _read_each(self) -> dict[SecretRef, Credentials | SecretBackendError]:
-        outcomes = await asyncio.gather(*(self._read_one(ref) for ref in self._refs))
+    async def _has_moved(self, ref: SecretRef, *, is_awaited: bool) -> bool:
+        backend, questions = self._backends[ref.backend], self._insistence.begin()
+        is_known = is_looked_at = False
+        while True:
+            version = await backend.version(ref.path)
+            good, versions = self._good.get(ref), self._versions.get(ref)
+            if good is None or version is None or versions is None:
+                return True
+            if versions.is_past(version):
+                backend.answered_with_the_past()
+                if good.client in self._rejected and not is_looked_at:
+                    # An operator who takes a wrong secret back does not wait for what replicas say.
+                    is_looked_at = True
+                    if await self._read_one(ref, insist=False) != good:
+                        return True
+            elif version == good.version:
+                is_known = True
+                self._versions[ref] = versions.confirmed()
+            else:
+                self._versions[ref] = versions.after_news(version, self._insistence.clock.now().boot)
+                return True
+            is_settled = is_known and not (is_awaited and backend.lags)
+            if is_settled or not await questions.once_more():
+                # That all of them told of the past may be an operator's rollback.
+                return not is_known
+
+    async def _read_each(self, *, insist: bool) -> dict[SecretRef, Credentials | SecretBackendError]:
+        outcomes = await asyncio.gather(*(self._read_one(ref, insist=insist) for ref in self._refs))
         return dict(zip(self._refs, outcomes, strict=True))
 
-    async def _read_one(self, secret: SecretRef) -> Credentials | SecretBackendError:
-        try:
-            read = await self._from_backend(secret)
-        except SecretBackendError as error:
-            return error
+    async def _read_one(self, secret: SecretRef, *, insist: bool) -> Credentials | SecretBackendError:
+        """`insist` even on what is newer than a secret that may still do."""
+        questions = self._insistence.begin()
+        while True:
+            try:
+                read = await self._from_backend(secret)
+            except SecretBackendError as error:
+                return error
+            if not self._is_behind(secret, read):
+                break
+            may_do = not insist and read.client not in self._rejected
+            if may_do or not await questions.once_more():
+                break
         good = self._good.get(secret)
         if good is not None and read.version is not None:
-            now = self._clock.now().boot
+            now = self._insistence.clock.now().boot
             self._versions[secret], is_stale = rotation.judge(
                 self._versions.get(secret, rotation.Versions()),
                 read.version,
@@ -156,6 +200,15 @@ class CredentialSource:
             self._versions[secret] = rotation.Versions(current=read.version)
         self._good[secret] = read
         return read
+
+    def _is_behind(self, secret: SecretRef, read: Credentials) -> bool:
+        versions = self._versions.get(secret)
+        if versions is None:
+            return False
+        is_behind = versions.is_behind(read.version, self._insistence.clock.now().boot)
+        if is_behind or versions.is_past(read.version):
+            self._backends[secret.backend].answered_with_the_past()
+        return is_behind
 
     async def _from_backend(self, secret: SecretRef) -> Credentials:
         """References to one path are read together, in one version."""

@@ -90,7 +90,7 @@ class Minter:
 
         rejection: CredentialRejected | None = None
         for used in await self.credentials.read():
-            if used.client in tried:
+            if used.client in tried or self.credentials.is_outdated(used):
                 continue
             if len(tried) > 1:
                 await self._naps.until(self._clock.now().boot + BETWEEN_SECRETS_SECONDS)
@@ -99,7 +99,10 @@ class Minter:
             except CredentialRejected as error:
                 rejection = rejection or error
         if rejection is None:
-            raise AssertionError("there is always one secret to try")
+            raise AwaitingSecret(
+                "the client secret was rejected; the secret backend tells of a newer version, and still gives the old "
+                "one: a replica lags behind"
+            )
         try:
             again = await self.credentials.reread()
         except SecretBackendError:

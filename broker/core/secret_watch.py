@@ -76,7 +76,7 @@ class SecretWatch:
         try:
             hidden = False
             try:
-                if known and not self._blind and not await self._credentials.version_moved():
+                if known and not self._blind and not await self._version_moved():
                     self._renewer.happened(lives.SecretSeen(self._token.life.secret_version))
                     return
             except SecretAccessDenied:
@@ -99,6 +99,9 @@ class SecretWatch:
             self._renewer.happened(lives.SecretChanged(version))
         else:
             self._renewer.happened(lives.SecretSeen(found[0].version))
+
+    async def _version_moved(self) -> bool:
+        return await self._credentials.version_moved(is_awaited=self._token.condition in rotation.AWAITING)
 
     def _is_as_minted(self, found: tuple[Credentials, ...]) -> bool:
         """At the first look after a token was taken over: only a version can tell that its secret was rotated."""

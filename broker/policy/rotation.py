@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -20,6 +20,10 @@ AWAITING_FIRST_SECONDS = 15.0
 AWAITING_LAST_SECONDS = 30.0
 ROLLBACK_READS = 3
 ROLLBACK_SECONDS = 60.0
+AWAITED_SECONDS = 120.0
+"""So long a version that was told is waited for; a plug-in may tell versions that no read ever gives."""
+LAG_REMEMBERED_SECONDS = 3600.0
+"""So long a backend that answered with the past is one whose single answer settles nothing."""
 VERSIONS_REMEMBERED = 32
 AWAITING: frozenset[Condition] = frozenset({"credential_rejected", "awaiting_secret", "secret_missing"})
 
@@ -49,6 +53,26 @@ class Versions:
     doubted: str | None = None
     doubts: int = 0
     doubted_since: float = 0.0
+    told: str | None = None
+    """A newer version, of which the backend told and which no read has given yet."""
+    told_since: float = 0.0
+
+    def is_past(self, version: str | None) -> bool:
+        """Whether this is a superseded one: a lagging replica's answer, or an operator's rollback."""
+        return version in self.superseded
+
+    def is_behind(self, version: str | None, now: float) -> bool:
+        """Whether a read of this version is older than what the backend told."""
+        awaited = self.told is not None and now - self.told_since < AWAITED_SECONDS
+        return awaited and (version == self.current or self.is_past(version))
+
+    def confirmed(self) -> Versions:
+        """The backend told of the current version once more: nobody rolled back."""
+        return self if self.doubted is None else replace(self, doubted=None, doubts=0)
+
+    def after_news(self, version: str, now: float) -> Versions:
+        """The backend told of a version that was never seen."""
+        return self if version == self.told else replace(self, told=version, told_since=now)
 
 
 def judge(
@@ -61,7 +85,7 @@ def judge(
     secret that it rejected while the current one works, and if it rejected the current one alone, the other is right.
     """
     if seen == versions.current:
-        return Versions(current=seen, superseded=versions.superseded), False
+        return versions.confirmed(), False
     if seen in versions.superseded and rejected == "seen":
         return versions, True
     if seen in versions.superseded and rejected == "neither":
@@ -69,8 +93,7 @@ def judge(
         doubts = versions.doubts + 1 if again else 1
         since = versions.doubted_since if again else now
         if doubts < ROLLBACK_READS or now - since < ROLLBACK_SECONDS:
-            doubted = Versions(versions.current, versions.superseded, seen, doubts, since)
-            return doubted, True
+            return replace(versions, doubted=seen, doubts=doubts, doubted_since=since), True
     former = (*versions.superseded, versions.current) if versions.current is not None else versions.superseded
     kept = tuple(version for version in former if version != seen)[-VERSIONS_REMEMBERED:]
     return Versions(current=seen, superseded=kept), False

@@ -200,6 +200,24 @@ def test_rollback_by_an_operator_is_believed_after_a_minute() -> None:
     run_virtually(scenario)
 
 
+def test_wrong_secret_that_is_taken_back_is_forgotten_at_the_next_look() -> None:
+    """R-076, R-078: the server rejected the current secret and not the one before it: nothing is left to doubt."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start(poll_seconds=10.0)
+        await world.until(5)
+        old = world.backend.read("client", timeout_seconds=1)
+        world.backend.put("client", {"id": "deploy", "secret": "S3CR3T-mistyped"})
+        await world.until(60)
+        assert place.token.record().condition == "awaiting_secret"
+        world.backend.restore("client", old)
+        await world.until(60 + 12)
+        assert (2, "ok") == (place.token.record().revision, place.token.record().condition)
+
+    run_virtually(scenario)
+
+
 def test_rotation_that_a_renewal_finds_first_is_minted_with_once() -> None:
     """R-050: the watch reads while a mint with the new secret is under way; the two do not add up to two mints."""
 

@@ -17,6 +17,7 @@ from broker.api import Capability
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
 from broker.core.backend_client import BackendClient
 from broker.core.credentials import CredentialSource
+from broker.core.insistence import Insistence
 from broker.core.managed_token import ManagedToken
 from broker.core.minter import Minter
 from broker.core.naps import Naps
@@ -75,6 +76,7 @@ class MemoryServer:
     fault: Answer | None = None
     latency_seconds: float = 0.05
     requests_at: list[float] = field(default_factory=list)
+    refused_at: list[float] = field(default_factory=list)
     tokens: int = 0
 
     async def send(
@@ -90,6 +92,7 @@ class MemoryServer:
             return self.fault(request)
         form = parse_qs(request.body.decode())
         if form["client_secret"] != [self.secret]:
+            self.refused_at.append(self.now())
             return refusal(401, "unauthorized_client")
         self.tokens += 1
         return token_answer(f"token-{self.tokens}-S3CR3T", self.lifetime_seconds)
@@ -190,7 +193,7 @@ class World:
             client_secret_expires=None,
             strip_newline=True,
             backends=self.backends,
-            clock=self.clock,
+            insistence=Insistence(self.naps, self.rng),
         )
         minter = Minter(
             server=self.authorization_server,

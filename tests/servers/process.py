@@ -6,6 +6,8 @@ server it is: the caller brings the command line and the question that tells rea
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import signal
 import socket
@@ -21,6 +23,11 @@ T = TypeVar("T")
 
 _LOG_TAIL_CHARACTERS: Final = 2000
 _ADDRESS_IN_USE: Final = ("address already in use", "port already bound")
+
+_WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
+_OURS: Final = range(20_000 + 700 * _WORKER, 20_700 + 700 * _WORKER)
+# Two runs at a time seldom begin at the same place.
+_TURN: Final = itertools.count(os.getpid() % len(_OURS))
 
 
 class ChildExited(Exception):
@@ -89,16 +96,21 @@ class Child:
 
 
 def free_port(*, width: int = 1) -> int:
-    """Answer a loopback port that is free now, with the ``width`` - 1 ports above it."""
+    """Answer a loopback port that is free now, with the ``width`` - 1 ports above it.
+
+    Nobody gets it who asks the kernel for any port, in the second that a server needs to come up: it lies below those,
+    and other workers of this run have others.
+    """
     while True:
-        with ExitStack() as bound:
-            first = _bind(0, bound)
-            try:
-                for port in range(first + 1, first + width):
-                    _bind(port, bound)
-            except OSError:
-                continue
-            return first
+        turn = min(next(_TURN) for _ in range(width))
+        first = _OURS.start + turn % (len(_OURS) - width)
+        try:
+            with ExitStack() as bound:
+                for port in range(first, first + width):
+                    bound.enter_context(socket.socket()).bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
 
 
 def started(start: Callable[[], T], *, attempts: int = 3) -> T:
@@ -109,13 +121,6 @@ def started(start: Callable[[], T], *, attempts: int = 3) -> T:
         except PortTaken:
             continue
     return start()
-
-
-def _bind(port: int, bound: ExitStack) -> int:
-    listener = bound.enter_context(socket.socket())
-    listener.bind(("127.0.0.1", port))
-    number: int = listener.getsockname()[1]
-    return number
 
 
 def _dies_with_parent() -> list[str]:

@@ -116,3 +116,9 @@ def alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_a_port_that_was_given_out_is_not_given_out_again_soon() -> None:
+    """Its server may not have come to bind it yet."""
+    ports = [free_port() for _ in range(50)] + [free_port(width=2) for _ in range(10)]
+    assert 60 == len({*ports})

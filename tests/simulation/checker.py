@@ -161,7 +161,7 @@ class Checker:
             self._report("R-179", "-", record["boot"], record["text"][-600:])
 
     def _end(self, record: Record) -> None:
-        """R-064: jitter drawn once is uniform over all renewals; drawn at each look it collapses to its early end."""
+        """R-064: jitter drawn once is uniform over all renewals; drawn again at a look it leans to one end."""
         fractions: list[float] = []
         for judge in self._requests.values():
             judge.end(record["boot"])

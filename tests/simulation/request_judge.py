@@ -23,7 +23,7 @@ REJECTIONS_PER_TEN_MINUTES = 5
 SECRET_SECONDS = 80.0
 """From the storing of the right secret to a token that it bought: R-076."""
 LOOKED_AT_LIFE_SECONDS = 1800.0
-"""A jitter drawn at each look shows where there are many looks within its range."""
+"""Of shorter lives the jitter is a matter of seconds, as much as an attempt may take."""
 
 
 @dataclass(slots=True)

@@ -119,7 +119,7 @@ class Assembly:
         if old is not None:
             await old.stop(kept=(*table.files, *table.sinks))
         self._units[name] = new
-        self._store.put(new.token, new.renewer.request)
+        self._store.put(new.token, new.renewer)
         new.start(rounds)
 
     def _surroundings(self, table: TokenTable) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from broker.core.managed_token import ManagedToken
 from broker.events import TokenRejected
@@ -17,6 +18,16 @@ from broker.ports import Clock, Observer, RenewAnswer
 
 BURST = 3
 SECONDS_PER_RENEWAL = 10.0
+
+_NO_REJECTIONS: Final = rejection.Rejections()
+
+
+class Renews(Protocol):
+    """Who mints for one managed token."""
+
+    def request(self) -> RenewAnswer:
+        """Mint now."""
+        ...
 
 
 class RenewalBudget:
@@ -41,15 +52,21 @@ class RenewalBudget:
 
 
 class Entry:
-    """One managed token and the hook that asks its renewer for a mint."""
+    """One managed token and who renews it; what was asked of it, once something was."""
 
-    __slots__ = ("budget", "rejections", "request", "token")
+    __slots__ = ("_budget", "rejections", "renewer", "token")
 
-    def __init__(self, token: ManagedToken, request: Callable[[], RenewAnswer], clock: Clock) -> None:
+    def __init__(self, token: ManagedToken, renewer: Renews) -> None:
         self.token = token
-        self.request = request
-        self.budget = RenewalBudget(clock)
-        self.rejections = rejection.Rejections()
+        self.renewer = renewer
+        self.rejections = _NO_REJECTIONS
+        self._budget: RenewalBudget | None = None
+
+    def budget(self, clock: Clock) -> RenewalBudget:
+        """Of renewals on demand."""
+        if self._budget is None:
+            self._budget = RenewalBudget(clock)
+        return self._budget
 
 
 class Store:
@@ -60,9 +77,9 @@ class Store:
         self._observer = observer
         self._entries: dict[str, Entry] = {}
 
-    def put(self, token: ManagedToken, request: Callable[[], RenewAnswer]) -> None:
+    def put(self, token: ManagedToken, renewer: Renews) -> None:
         """Add or replace a managed token."""
-        self._entries[token.name] = Entry(token, request, self._clock)
+        self._entries[token.name] = Entry(token, renewer)
 
     def remove(self, name: str) -> None:
         """Forget a managed token."""
@@ -87,7 +104,7 @@ class Store:
     def renew(self, name: str) -> RenewAnswer:
         """Ask for a mint now."""
         entry = self._entries[name]
-        return entry.request() if entry.budget.take() else "rate_limited"
+        return entry.renewer.request() if entry.budget(self._clock).take() else "rate_limited"
 
     def reject(self, name: str, *, fingerprint: str, requested_at: float | None) -> rejection.Verdict:
         """An API refused this token: mint another one if the report is about the current one."""
@@ -100,7 +117,7 @@ class Store:
             now=self._clock.now(),
         )
         if verdict == "started":
-            entry.request()
+            entry.renewer.request()
         self._observer(TokenRejected(token=name, outcome=verdict))
         return verdict
 

@@ -7,9 +7,12 @@ which series, all metrics that are not about one token.
 
 from __future__ import annotations
 
+import math
 import re
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final, get_args
 
 from broker.model import TokenRecord, TokenState
@@ -27,27 +30,38 @@ _FROM_RECORDS: Final[dict[str, Callable[[TokenRecord], float | None]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """One series of each token: where its value is, and what stands before and after the token in its line."""
+
+    index: int
+    before: str
+    after: str
+
+
 class TokenSeries:
     """All families of `metrics`, whose first label is the token. Thread-safe."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = {metric.name: metric for metric in metrics}
         self._lock = threading.Lock()
-        self._values: dict[str, dict[str, float]] = {}
-        """Token -> what stands before and after the token in a line, joined by it -> value."""
-        self._places: dict[str, dict[tuple[str, ...], str]] = {name: {} for name in self._metrics}
+        self._values: dict[str, array[float]] = {}
+        """Token -> its value at each place, NaN where it has none."""
+        self._places: dict[str, dict[tuple[str, ...], _Place]] = {name: {} for name in self._metrics}
 
     def add(self, name: str, token: str, *labels: str, amount: float = 1.0) -> None:
         """Count."""
         with self._lock:
             place = self._place(name, labels)
-            values = self._values.setdefault(token, {})
-            values[place] = values.get(place, 0.0) + amount
+            values = self._values_of(token, place)
+            before = values[place.index]
+            values[place.index] = amount if math.isnan(before) else before + amount
 
     def set(self, name: str, token: str, *labels: str, value: float) -> None:
         """Replace a value."""
         with self._lock:
-            self._values.setdefault(token, {})[self._place(name, labels)] = float(value)
+            place = self._place(name, labels)
+            self._values_of(token, place)[place.index] = value
 
     def forget_all_but(self, tokens: Iterable[str]) -> None:
         """Drop the series of tokens that are gone; at a scrape, since an event of a thread may come late."""
@@ -67,11 +81,9 @@ class TokenSeries:
     def _of_events(self, name: str) -> Iterator[str]:
         with self._lock:
             for place in self._places[name].values():
-                before, _, after = place.partition("\0")
                 for token, values in self._values.items():
-                    value = values.get(place)
-                    if value is not None:
-                        yield f"{before}{token}{after}{value!r}\n"
+                    if place.index < len(values) and not math.isnan(value := values[place.index]):
+                        yield f"{place.before}{token}{place.after}{value!r}\n"
 
     def _of_records(self, name: str, records: list[TokenRecord]) -> Iterator[str]:
         read, start = _FROM_RECORDS.get(name), f'{PREFIX}{name}{{token="'
@@ -87,13 +99,26 @@ class TokenSeries:
             elif read is not None and (value := read(record)) is not None:
                 yield f'{start}{record.name}"}} {float(value)!r}\n'
 
-    def _place(self, name: str, labels: tuple[str, ...]) -> str:
-        """One string for all tokens."""
+    def _values_of(self, token: str, place: _Place) -> array[float]:
+        values = self._values.get(token)
+        if values is None:
+            values = self._values[token] = array("d")
+        if len(values) <= place.index:
+            values.extend([math.nan] * (place.index + 1 - len(values)))
+        return values
+
+    def _place(self, name: str, labels: tuple[str, ...]) -> _Place:
+        """One for all tokens."""
         place = self._places[name].get(labels)
         if place is None:
             pairs = zip(self._metrics[name].labels[1:], labels, strict=True)
             rest = "".join(f',{label}="{_escaped(value)}"' for label, value in pairs)
-            place = self._places[name][labels] = f'{PREFIX}{name}{{token="\0"{rest}}} '
+            place = _Place(
+                index=sum(map(len, self._places.values())),
+                before=f'{PREFIX}{name}{{token="',
+                after=f'"{rest}}} ',
+            )
+            self._places[name][labels] = place
         return place
 
 

@@ -219,7 +219,7 @@ class World:
             observer=self.observer,
             rng=self.rng,
         )
-        self.store.put(token, renewer.request)
+        self.store.put(token, renewer)
         renewer.round = self.rounds.start("renewer", "deploy", renewer.turn)
         watching = self.rounds.start("secret watch", "deploy", watch.turn)
         token.wakes(watching)

@@ -33,6 +33,19 @@ class Credentials:
     trouble: BrokerError | None = field(default=None, repr=False)
 
 
+@dataclass(slots=True, eq=False)
+class _Place:
+    """Where one client secret is, and what was found there."""
+
+    ref: SecretRef
+    good: Credentials | None = None
+    """The last good ones."""
+    versions: rotation.Versions | None = None
+
+
+Outcomes = Mapping[_Place, Credentials | SecretBackendError]
+
+
 class CredentialSource:
     """The credentials of one managed token: one for each configured client secret, the last winner first."""
 
@@ -40,12 +53,10 @@ class CredentialSource:
         "_backends",
         "_client_id",
         "_expires",
-        "_good",
         "_insistence",
-        "_refs",
+        "_places",
         "_rejected",
         "_strip_newline",
-        "_versions",
         "_winner",
         "attempted",
     )
@@ -61,14 +72,12 @@ class CredentialSource:
         insistence: Insistence,
     ) -> None:
         self._client_id = client_id
-        self._refs = client_secrets
         self._expires = client_secret_expires
         self._strip_newline = strip_newline
         self._backends = backends
         self._insistence = insistence
-        self._good: dict[SecretRef, Credentials] = {}
-        self._versions: dict[SecretRef, rotation.Versions] = {}
-        self._winner = client_secrets[0]
+        self._places = tuple(map(_Place, client_secrets))
+        self._winner = self._places[0]
         self._rejected: tuple[Client, ...] = ()
         self.attempted: Client | None = None
         """What the last attempt to mint authenticated with, under way or over."""
@@ -76,18 +85,18 @@ class CredentialSource:
     @property
     def known(self) -> tuple[Credentials, ...]:
         """The last good ones; empty before the first successful read."""
-        return tuple(self._good[ref] for ref in self._in_order() if ref in self._good)
+        return tuple(place.good for place in self._in_order() if place.good is not None)
 
     async def read(self) -> tuple[Credentials, ...]:
         """Fresh, or the last good ones with the trouble told. Raises SecretBackendError if there are none."""
         fresh = await self._read_each(insist=False)
         found = []
-        for ref in self._in_order():
-            outcome = fresh[ref]
+        for place in self._in_order():
+            outcome = fresh[place]
             if isinstance(outcome, Credentials):
                 found.append(outcome)
-            elif ref in self._good:
-                found.append(replace(self._good[ref], trouble=outcome))
+            elif place.good is not None:
+                found.append(replace(place.good, trouble=outcome))
         if not found:
             raise _first_error(fresh)
         return tuple(found)
@@ -95,7 +104,7 @@ class CredentialSource:
     async def reread(self) -> tuple[Credentials, ...]:
         """Fresh ones only, and those that the backend told of. Raises SecretBackendError if none can be read."""
         fresh = await self._read_each(insist=True)
-        found = tuple(each for ref in self._in_order() if isinstance(each := fresh[ref], Credentials))
+        found = tuple(each for place in self._in_order() if isinstance(each := fresh[place], Credentials))
         if not found:
             raise _first_error(fresh)
         return found
@@ -105,8 +114,8 @@ class CredentialSource:
 
         It is asked again where it tells of the past, and, if a new secret `is_awaited`, where it has done so lately.
         """
-        for ref in self._refs:
-            if await self._has_moved(ref, is_awaited=is_awaited):
+        for place in self._places:
+            if await self._has_moved(place, is_awaited=is_awaited):
                 return True
         return False
 
@@ -114,9 +123,9 @@ class CredentialSource:
         """Whether these were rejected, and the backend told of newer ones: then a login with them is in vain."""
         now = self._insistence.clock.now().boot
         return credentials.client in self._rejected and any(
-            versions.is_behind(credentials.version, now)
-            for ref, versions in self._versions.items()
-            if (good := self._good.get(ref)) is not None and good.client == credentials.client
+            place.versions.is_behind(credentials.version, now)
+            for place in self._places
+            if place.versions and place.good and place.good.client == credentials.client
         )
 
     def lost(self, client: Client) -> None:
@@ -127,9 +136,9 @@ class CredentialSource:
     def won(self, credentials: Credentials) -> None:
         """These were accepted: they are tried first from now on."""
         self._rejected = tuple(client for client in self._rejected if client != credentials.client)
-        for ref, good in self._good.items():
-            if good.client == credentials.client:
-                self._winner = ref
+        for place in self._places:
+            if place.good is not None and place.good.client == credentials.client:
+                self._winner = place
                 return
 
     def _one_rejected(self, seen: Client, current: Client) -> Literal["neither", "seen", "current"]:
@@ -139,15 +148,15 @@ class CredentialSource:
             return "neither"
         return "seen" if seen_rejected else "current"
 
-    def _in_order(self) -> list[SecretRef]:
-        return [self._winner, *(ref for ref in self._refs if ref != self._winner)]
+    def _in_order(self) -> list[_Place]:
+        return [self._winner, *(place for place in self._places if place is not self._winner)]
 
-    async def _has_moved(self, ref: SecretRef, *, is_awaited: bool) -> bool:
-        backend, questions = self._backends[ref.backend], self._insistence.begin()
+    async def _has_moved(self, place: _Place, *, is_awaited: bool) -> bool:
+        backend, questions = self._backends[place.ref.backend], self._insistence.begin()
         is_known = is_looked_at = False
         while True:
-            version = await backend.version(ref.path)
-            good, versions = self._good.get(ref), self._versions.get(ref)
+            version = await backend.version(place.ref.path)
+            good, versions = place.good, place.versions
             if good is None or version is None or versions is None:
                 return True
             if versions.is_past(version):
@@ -155,41 +164,41 @@ class CredentialSource:
                 if good.client in self._rejected and not is_looked_at:
                     # An operator who takes a wrong secret back does not wait for what replicas say.
                     is_looked_at = True
-                    if await self._read_one(ref, insist=False) != good:
+                    if await self._read_one(place, insist=False) != good:
                         return True
             elif version == good.version:
                 is_known = True
-                self._versions[ref] = versions.confirmed()
+                place.versions = versions.confirmed()
             else:
-                self._versions[ref] = versions.after_news(version, self._insistence.clock.now().boot)
+                place.versions = versions.after_news(version, self._insistence.clock.now().boot)
                 return True
             is_settled = is_known and not (is_awaited and backend.lags)
             if is_settled or not await questions.once_more():
                 # That all of them told of the past may be an operator's rollback.
                 return not is_known
 
-    async def _read_each(self, *, insist: bool) -> dict[SecretRef, Credentials | SecretBackendError]:
-        outcomes = await asyncio.gather(*(self._read_one(ref, insist=insist) for ref in self._refs))
-        return dict(zip(self._refs, outcomes, strict=True))
+    async def _read_each(self, *, insist: bool) -> Outcomes:
+        outcomes = await asyncio.gather(*(self._read_one(place, insist=insist) for place in self._places))
+        return dict(zip(self._places, outcomes, strict=True))
 
-    async def _read_one(self, secret: SecretRef, *, insist: bool) -> Credentials | SecretBackendError:
+    async def _read_one(self, place: _Place, *, insist: bool) -> Credentials | SecretBackendError:
         """`insist` even on what is newer than a secret that may still do."""
         questions = self._insistence.begin()
         while True:
             try:
-                read = await self._from_backend(secret)
+                read = await self._from_backend(place.ref)
             except SecretBackendError as error:
                 return error
-            if not self._is_behind(secret, read):
+            if not self._is_behind(place, read):
                 break
             may_do = not insist and read.client not in self._rejected
             if may_do or not await questions.once_more():
                 break
-        good = self._good.get(secret)
+        good = place.good
         if good is not None and read.version is not None:
             now = self._insistence.clock.now().boot
-            self._versions[secret], is_stale = rotation.judge(
-                self._versions.get(secret, rotation.Versions()),
+            place.versions, is_stale = rotation.judge(
+                place.versions or rotation.Versions(),
                 read.version,
                 now,
                 rejected=self._one_rejected(read.client, good.client),
@@ -197,17 +206,17 @@ class CredentialSource:
             if is_stale:
                 return good
         elif read.version is not None:
-            self._versions[secret] = rotation.Versions(current=read.version)
-        self._good[secret] = read
+            place.versions = rotation.Versions(current=read.version)
+        place.good = read
         return read
 
-    def _is_behind(self, secret: SecretRef, read: Credentials) -> bool:
-        versions = self._versions.get(secret)
+    def _is_behind(self, place: _Place, read: Credentials) -> bool:
+        versions = place.versions
         if versions is None:
             return False
         is_behind = versions.is_behind(read.version, self._insistence.clock.now().boot)
         if is_behind or versions.is_past(read.version):
-            self._backends[secret.backend].answered_with_the_past()
+            self._backends[place.ref.backend].answered_with_the_past()
         return is_behind
 
     async def _from_backend(self, secret: SecretRef) -> Credentials:
@@ -234,7 +243,7 @@ class CredentialSource:
         )
 
 
-def _first_error(outcomes: Mapping[SecretRef, Credentials | SecretBackendError]) -> SecretBackendError:
+def _first_error(outcomes: Outcomes) -> SecretBackendError:
     return next(outcome for outcome in outcomes.values() if isinstance(outcome, SecretBackendError))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from broker.app.publisher_place import PublisherPlace
 from broker.config.schema import PluginTable, TokenTable
-from broker.core.cache.keeper import Keeper
+from broker.core.cache.keeper import AfterFirstLook, Keeper
 from broker.core.managed_token import ManagedToken
 from broker.core.renewer import Renewer
 from broker.core.rounds import NOW, WOKEN, Round, Rounds
@@ -20,7 +20,6 @@ class Unit:
     __slots__ = (
         "_keeper",
         "_places",
-        "_rounds",
         "_watch",
         "identity",
         "renewer",
@@ -50,29 +49,21 @@ class Unit:
         self.renewer = renewer
         self._watch = watch
         self._places = tuple(publishers)
-        self._rounds: tuple[Round, ...] = ()
 
     def start(self, rounds: Rounds) -> None:
         """Have all parts do their rounds."""
         name, token = self.token.name, self.token
         first = WOKEN if token.revision is None else NOW
-        self.renewer.round = rounds.start("renewer", name, self._renew)
-        woken = [rounds.start("secret watch", name, self._watch.turn, at=self._watch.due())]
+        renewing = self.renewer if self._keeper is None else AfterFirstLook(self._keeper, self.renewer)
+        self.renewer.round = rounds.start("renewer", name, renewing)
+        woken = [rounds.start("secret watch", name, self._watch, at=self._watch.due())]
         if self._keeper is not None:
-            woken.append(rounds.start("cache", name, self._keeper.turn))
+            woken.append(rounds.start("cache", name, self._keeper))
         for place in self._places:
-            woken.append(rounds.start("publisher", name, place.publisher.turn, at=first))
+            woken.append(rounds.start("publisher", name, place.publisher, at=first))
             if place.hook is not None:
-                place.hook.round = rounds.start("hook", name, place.hook.turn)
-                self._rounds += (place.hook.round,)
+                place.hook.round = rounds.start("hook", name, place.hook)
         token.wakes(*woken)
-        self._rounds += (self.renewer.round, *woken)
-
-    async def _renew(self) -> float:
-        """No mint before it is known that the cache holds no token."""
-        if self._keeper is not None:
-            await self._keeper.first_look()
-        return await self.renewer.turn()
 
     async def stop(self, *, kept: Sequence[PluginTable] | None) -> None:
         """End the rounds and close the sinks.
@@ -80,7 +71,7 @@ class Unit:
         `kept` are the sinks that a successor has; None at shutdown, when every file stays.
         """
         await asyncio.gather(*(place.hook.stop() for place in self._places if place.hook is not None))
-        turns = [turn for work in self._rounds if (turn := work.stop())]
+        turns = [turn for work in self._rounds() if (turn := work.stop())]
         await asyncio.gather(*turns, return_exceptions=True)
         if self._keeper is not None:
             await self._keeper.flush()
@@ -95,3 +86,9 @@ class Unit:
     def told(self) -> bool:
         """Whether every change was told to whom it may concern, or could not be."""
         return not any(place.hook and place.hook.owes for place in self._places)
+
+    def _rounds(self) -> Iterator[Round]:
+        if self.renewer.round is not None:
+            yield self.renewer.round
+        yield from self.token.woken
+        yield from (place.hook.round for place in self._places if place.hook and place.hook.round)

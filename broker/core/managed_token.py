@@ -7,6 +7,8 @@ tokens are minted or published. Loop-confined: no locks.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Final
 
 from broker.core.rounds import Round
 from broker.errors import Condition
@@ -16,11 +18,13 @@ from broker.policy import life as lives
 from broker.policy import renewal
 from broker.ports import Clock, Observer
 
+_ALL_SOUND: Final[Mapping[str, str]] = {}
+
 
 class ManagedToken:
     """One configured name."""
 
-    __slots__ = ("_broken_sinks", "_clock", "_observer", "_rounds", "_told", "_waiters", "life", "name")
+    __slots__ = ("_broken_sinks", "_clock", "_observer", "_told", "_waiters", "life", "name", "woken")
 
     def __init__(
         self, name: str, *, renew_at: float, min_lifetime_seconds: float, clock: Clock, observer: Observer
@@ -29,9 +33,10 @@ class ManagedToken:
         self.life = lives.Life(renew_at=renew_at, min_lifetime_seconds=min_lifetime_seconds)
         self._clock = clock
         self._observer = observer
-        self._broken_sinks: dict[str, str] = {}
+        self._broken_sinks = _ALL_SOUND
         self._waiters: tuple[asyncio.Future[None], ...] = ()
-        self._rounds: tuple[Round, ...] = ()
+        self.woken: tuple[Round, ...] = ()
+        """Have a turn at each change of revision, state or condition."""
         self._told: tuple[TokenState, Condition] = ("absent", "renewing")
 
     def apply(self, event: lives.Event) -> tuple[lives.Effect, ...]:
@@ -68,10 +73,12 @@ class ManagedToken:
 
     def sink_broke(self, target: str, message: str | None) -> None:
         """A sink failed (`message`) or works again (None)."""
+        broken = dict(self._broken_sinks)
         if message is None:
-            self._broken_sinks.pop(target, None)
+            broken.pop(target, None)
         else:
-            self._broken_sinks[target] = message
+            broken[target] = message
+        self._broken_sinks = broken or _ALL_SOUND
         self._notify()
 
     def renewal_plan(self, now: Moment) -> renewal.RenewalPlan:
@@ -115,7 +122,7 @@ class ManagedToken:
 
     def wakes(self, *works: Round) -> None:
         """Give these works a turn at each change of revision, state or condition."""
-        self._rounds += works
+        self.woken += works
 
     def look(self) -> None:
         """Tell observers if time alone changed the state."""
@@ -130,6 +137,6 @@ class ManagedToken:
         for future in self._waiters:
             if not future.done():
                 future.set_result(None)
-        for work in self._rounds:
+        for work in self.woken:
             work.wake()
         self.look()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, Final, Protocol
@@ -29,8 +29,13 @@ NOW: Final = -inf
 WOKEN: Final = inf
 """As the answer of a turn: not before something wakes it."""
 
-Turn = Callable[[], Awaitable[float]]
-"""Does what there is to do; answers the reading of the boot clock at which it wants the next turn."""
+
+class Work(Protocol):
+    """What has turns."""
+
+    async def turn(self) -> float:
+        """Do what there is to do; answer the reading of the boot clock at which the next turn is wanted."""
+        ...
 
 
 class TaskMaker(Protocol):
@@ -51,21 +56,20 @@ class Rounds:
         self.clock = naps.clock
         self.group = group
         self._naps = naps
-        self._due: list[tuple[float, int, Round]] = []
-        self._count = 0
+        self._due: list[tuple[float, Round]] = []
         self._sooner = Bell()
         self._young: dict[Round, float] = {}
         self._together = 0
         self._waiting: deque[Round] = deque()
 
-    def start(self, kind: str, of: str, turn: Turn, *, at: float = NOW) -> Round:
+    def start(self, kind: str, of: str, work: Work, *, at: float = NOW) -> Round:
         """Give work its first turn, now if nothing else is said; people know it by what it is and of which token."""
-        work = Round(self, kind, of, turn)
+        started = Round(self, kind, of, work)
         if at == NOW:
-            work.wake()
+            started.wake()
         else:
-            work.rest(at)
-        return work
+            started.rest(at)
+        return started
 
     async def run(self) -> None:
         """For ever. Ends only by cancellation."""
@@ -73,7 +77,7 @@ class Rounds:
             self._sooner.silence()
             now = self.clock.now().boot
             while self._due and self._due[0][0] <= now:
-                due, _, work = heappop(self._due)
+                due, work = heappop(self._due)
                 if work.due == due:
                     work.due = WOKEN
                     work.wake()
@@ -112,27 +116,30 @@ class Rounds:
 
     def at(self, due: float, work: Round) -> None:
         """Wake this work then."""
-        self._count += 1
-        heappush(self._due, (due, self._count, work))
-        if self._due[0][2] is work:
+        heappush(self._due, (due, work))
+        if self._due[0][1] is work:
             self._sooner.ring()
 
 
 class Round:
     """One piece of work: at rest until `due`, about to have a turn, or in it."""
 
-    __slots__ = ("_again", "_asked", "_pause_seconds", "_rounds", "_task", "_turn", "due", "kind", "of")
+    __slots__ = ("_again", "_asked", "_pause_seconds", "_rounds", "_task", "_work", "due", "kind", "of")
 
-    def __init__(self, rounds: Rounds, kind: str, of: str, turn: Turn) -> None:
+    def __init__(self, rounds: Rounds, kind: str, of: str, work: Work) -> None:
         self.kind = kind
         self.of = of
         self.due = WOKEN
         self._rounds = rounds
-        self._turn: Turn | None = turn
+        self._work: Work | None = work
         self._task: asyncio.Task[None] | None = None
         self._again = False
         self._asked = False
         self._pause_seconds = FIRST_PAUSE_SECONDS
+
+    def __lt__(self, other: Round) -> bool:
+        """Of those that are due at one instant none comes first."""
+        return False
 
     @property
     def _name(self) -> str:
@@ -142,31 +149,31 @@ class Round:
         """Have a turn now; if there is one, then another one after it."""
         if self._task is not None:
             self._again = True
-        elif self._turn is not None and not self._asked:
+        elif self._work is not None and not self._asked:
             self._asked = True
             self._rounds.ask(self)
 
     def begin(self) -> bool:
         """Have the turn that was asked for; False if it was stopped meanwhile."""
         self._asked = False
-        if self._turn is not None:
-            self._task = self._rounds.group.create_task(self._take_turns(self._turn), name=self._name)
-        return self._turn is not None
+        if self._work is not None:
+            self._task = self._rounds.group.create_task(self._take_turns(self._work), name=self._name)
+        return self._work is not None
 
     def stop(self) -> asyncio.Task[None] | None:
         """No more turns; the present one, if any, is cancelled."""
-        self._turn, self.due = None, WOKEN
+        self._work, self.due = None, WOKEN
         if self._task is not None:
             self._task.cancel()
         return self._task
 
-    async def _take_turns(self, turn: Turn) -> None:
+    async def _take_turns(self, work: Work) -> None:
         clock = self._rounds.clock
         try:
             due = NOW
             while self._again or due <= clock.now().boot:
                 self._again = False
-                due = await self._guarded(turn)
+                due = await self._guarded(work)
         finally:
             self._task = None
             self._rounds.over(self)
@@ -178,10 +185,10 @@ class Round:
             self._rounds.at(due, self)
         self.due = due
 
-    async def _guarded(self, turn: Turn) -> float:
+    async def _guarded(self, work: Work) -> float:
         began = self._rounds.clock.now().boot
         try:
-            due = await turn()
+            due = await work.turn()
         except Exception:
             log.exception("task failed", extra={"event": "task_failed", "task": self._name})
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from broker.core.cache import entry, sealed
-from broker.core.cache.keeper import Keeper
+from broker.core.cache.keeper import AfterFirstLook, Keeper
 from broker.core.cache.key import CacheKey
 from broker.core.cache.token_cache import TokenCache
 from broker.events import LifeCycle
@@ -104,12 +104,9 @@ class Restarted:
             clock=self.world.clock,
         )
 
-        async def renew() -> float:
-            await keeper.first_look()
-            return await place.renewer.turn()
-
-        place.rounds[0] = place.renewer.round = self.world.rounds.start("renewer", "deploy", renew)
-        keeping = self.world.rounds.start("cache", "deploy", keeper.turn)
+        renewing = AfterFirstLook(keeper, place.renewer)
+        place.rounds[0] = place.renewer.round = self.world.rounds.start("renewer", "deploy", renewing)
+        keeping = self.world.rounds.start("cache", "deploy", keeper)
         place.token.wakes(keeping)
         place.rounds.append(keeping)
         return place

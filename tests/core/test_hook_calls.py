@@ -61,7 +61,7 @@ def caller_of(
         observer=world.observer,
         rng=random.Random(1),
     )
-    caller.round = world.rounds.start("hook", "deploy", caller.turn)
+    caller.round = world.rounds.start("hook", "deploy", caller)
     return caller
 
 
@@ -81,7 +81,7 @@ def publish(
         rng=random.Random(1),
         hook=caller,
     )
-    place.token.wakes(world.rounds.start("publisher", "deploy", publisher.turn))
+    place.token.wakes(world.rounds.start("publisher", "deploy", publisher))
 
 
 def test_each_change_is_told_once() -> None:

@@ -58,7 +58,7 @@ def publish(
         observer=world.observer,
         rng=random.Random(1),
     )
-    place.token.wakes(world.rounds.start("publisher", "deploy", publisher.turn))
+    place.token.wakes(world.rounds.start("publisher", "deploy", publisher))
     return publisher
 
 
@@ -172,7 +172,7 @@ def test_a_sink_that_cannot_be_made_is_made_later() -> None:
             observer=world.observer,
             rng=random.Random(1),
         )
-        place.token.wakes(world.rounds.start("publisher", "deploy", publisher.turn))
+        place.token.wakes(world.rounds.start("publisher", "deploy", publisher))
         await world.until(1)
         assert place.token.record().reason == "memory: unexpected RuntimeError in the plug-in"
         await world.until(60)

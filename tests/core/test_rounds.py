@@ -41,7 +41,7 @@ def test_work_has_its_turns_when_it_wants_them() -> None:
 
     async def scenario() -> None:
         work = Work(10, NOW, 70)
-        work.rounds.start("work", "deploy", work.turn)
+        work.rounds.start("work", "deploy", work)
         await asyncio.sleep(1000)
         assert [0, 10, 10, 70] == work.turns
 
@@ -54,7 +54,7 @@ def test_work_that_rests_has_no_task() -> None:
     async def scenario() -> None:
         work = Work(*[100.0] * 1000)
         for _ in range(1000):
-            work.rounds.start("work", "deploy", work.turn)
+            work.rounds.start("work", "deploy", work)
         await asyncio.sleep(1)
         assert {asyncio.current_task(), work.running} == asyncio.all_tasks()
 
@@ -66,7 +66,7 @@ def test_what_wakes_work_in_its_turn_gives_it_another_one() -> None:
 
     async def scenario() -> None:
         work = Work(100, 100, takes_seconds=5)
-        round_ = work.rounds.start("work", "deploy", work.turn)
+        round_ = work.rounds.start("work", "deploy", work)
         for _ in range(3):
             await asyncio.sleep(1)
             round_.wake()
@@ -81,7 +81,7 @@ def test_work_that_was_woken_early_has_one_turn_at_its_old_time() -> None:
 
     async def scenario() -> None:
         work = Work(50, 50, 50)
-        round_ = work.rounds.start("work", "deploy", work.turn)
+        round_ = work.rounds.start("work", "deploy", work)
         for _ in range(2):
             await asyncio.sleep(10)
             round_.wake()
@@ -97,8 +97,8 @@ def test_bug_is_told_and_costs_a_pause_that_grows(caplog: pytest.LogCaptureFixtu
     async def scenario() -> None:
         broken, sound = Work(), Work(20, 40)
         broken.fault = ZeroDivisionError("S3CR3T-never-told")
-        broken.rounds.start("broken", "deploy", broken.turn)
-        broken.rounds.start("sound", "deploy", sound.turn)
+        broken.rounds.start("broken", "deploy", broken)
+        broken.rounds.start("sound", "deploy", sound)
         await asyncio.sleep(200)
         assert [0, 1, 3, 7, 15, 31, 63, 123, 183] == broken.turns
         assert [0, 20, 40] == sound.turns
@@ -112,8 +112,8 @@ def test_stopped_work_has_no_turn_any_more() -> None:
 
     async def scenario() -> None:
         resting, busy = Work(10), Work(takes_seconds=50)
-        rests = resting.rounds.start("resting", "deploy", resting.turn)
-        works = busy.rounds.start("busy", "deploy", busy.turn)
+        rests = resting.rounds.start("resting", "deploy", resting)
+        works = busy.rounds.start("busy", "deploy", busy)
         await asyncio.sleep(1)
         assert rests.stop() is None
         turn = works.stop()

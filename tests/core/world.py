@@ -220,8 +220,8 @@ class World:
             rng=self.rng,
         )
         self.store.put(token, renewer)
-        renewer.round = self.rounds.start("renewer", "deploy", renewer.turn)
-        watching = self.rounds.start("secret watch", "deploy", watch.turn)
+        renewer.round = self.rounds.start("renewer", "deploy", renewer)
+        watching = self.rounds.start("secret watch", "deploy", watch)
         token.wakes(watching)
         return Place(
             token=token, renewer=renewer, watch=watch, minter=minter, rounds=[renewer.round, watching]

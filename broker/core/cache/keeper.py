@@ -16,7 +16,7 @@ from broker.core.cache.key import RETRY_SECONDS
 from broker.core.cache.refusals import KeyUnavailable
 from broker.core.cache.token_cache import TokenCache
 from broker.core.managed_token import ManagedToken
-from broker.core.rounds import NOW, WOKEN
+from broker.core.rounds import NOW, WOKEN, Work
 from broker.errors import BrokerError
 from broker.model import Revision
 from broker.policy import life as lives
@@ -155,3 +155,18 @@ class Keeper:
     def _later(self) -> float:
         self._retry_at = self._clock.now().boot + RETRY_SECONDS
         return self._retry_at
+
+
+class AfterFirstLook:
+    """Work that begins when it is known what the cache holds: no mint before it is known that it holds no token."""
+
+    __slots__ = ("_keeper", "_work")
+
+    def __init__(self, keeper: Keeper, work: Work) -> None:
+        self._keeper = keeper
+        self._work = work
+
+    async def turn(self) -> float:
+        """That of the work."""
+        await self._keeper.first_look()
+        return await self._work.turn()

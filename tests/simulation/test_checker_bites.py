@@ -67,8 +67,7 @@ def test_deleting_on_failure_is_found() -> None:
 
 
 def test_jitter_drawn_at_each_look_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bug 3: the renewal point moves whenever somebody looks at it, and so leans to its latest: each look is a new chance
-    to wait."""
+    """Bug 3: the renewal point moves whenever somebody looks at it, and so leans to its latest."""
 
     def redrawn(self: ManagedToken, now: Moment) -> renewal.RenewalPlan:
         revision = self.life.revision

@@ -59,13 +59,13 @@ def test_five_hundred_secrets_share_one_login_and_its_connections(
                 records = daemon.ask("/v1/status")[1]["tokens"]
                 return TOKENS == len([each for each in records if each["state"] == "fresh"])
 
-            eventually(fresh, timeout=120, what="five hundred fresh tokens", retry_on=(OSError,))
+            eventually(fresh, timeout=400, what="five hundred fresh tokens", retry_on=(OSError,))
             assert logins + 1 == len(openbao.requests("auth/approle/login"))
             openbao.revoke_all_logins()
             polled = len(openbao.requests("secret/metadata/many/0"))
             eventually(
                 lambda: len(openbao.requests("secret/metadata/many/0")) >= polled + 2,
-                timeout=60,
+                timeout=120,
                 what="two more looks at a version",
             )
             assert logins + 2 == len(openbao.requests("auth/approle/login"))

@@ -31,7 +31,8 @@ def test_others_are_served(daemon: Daemon, tell: Tell, kind: str) -> None:
     count = scaled(short=500, whole=20_000)
     before = len(descriptors(daemon))
     with clients(kind, daemon.socket, uid=CROWD_UID, count=CROWD) as crowd:
-        eventually(lambda: len(descriptors(daemon)) >= before + PER_UID, what="the crowd is there")
+        # Not quite: some of those before were about to be closed.
+        eventually(lambda: len(descriptors(daemon)) >= before + PER_UID - OWN, what="the crowd is there")
         with clients("asks", daemon.socket, uid=READER_UID, count=count) as reader:
             status, record = daemon.ask("/v1/tokens/deploy/renew?wait=20s", "POST")
             assert (200, 2) == (status, record["revision"])
@@ -40,7 +41,7 @@ def test_others_are_served(daemon: Daemon, tell: Tell, kind: str) -> None:
             seen = reader.ended()
         opened = crowd.ended()["opened"]
     assert {"200": count} == seen["statuses"]
-    eventually(lambda: len(descriptors(daemon)) <= before + OWN, what="all are closed again", timeout=40)
+    eventually(lambda: len(descriptors(daemon)) <= before + OWN, what="all are closed again")
     tell(
         f"{CROWD} connections, {kind} ({opened} opened): another user's p99 {seen['p99_ms']:.1f} ms, "
         f"most {seen['most_ms']:.1f} ms; quiet p99 {quiet['p99_ms']:.1f} ms (promised: p99 below 50 ms)"

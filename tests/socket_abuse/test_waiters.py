@@ -63,7 +63,7 @@ def test_one_mint_serves_a_thousand(
     async def read() -> str:
         client = aio.TokenClient(str(expired.socket))
         try:
-            return (await client.get("deploy", wait=30)).access_token
+            return (await client.get("deploy", wait=240)).access_token
         finally:
             client.close()
 

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from broker.api import Fault, FilePath, Publication
-from broker.sinks import pid_files
+from broker.sinks.pid_files import PidFile
 from broker.sinks.programs import Program
 from broker.sinks.told import Told
 
@@ -64,12 +64,13 @@ class FileHook:
         self._path = path
         self._content = content
         self._told = Told(path)
+        self._pid_file = PidFile(options.pid_file) if options.pid_file is not None else None
         self._program = Program(options.exec) if options.exec else None
 
     def tell(self, publication: Publication) -> None:
         """Signal, then run. Raises HookError for the first that fails."""
-        if self._options.signal is not None and self._options.pid_file is not None:
-            pid_files.send(self._options.pid_file, signal.Signals[f"SIG{self._options.signal}"])
+        if self._options.signal is not None and self._pid_file is not None:
+            self._pid_file.send(signal.Signals[f"SIG{self._options.signal}"])
         if self._program is not None:
             self._program.run(
                 {

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -23,38 +24,82 @@ _NUMBER: Final = re.compile(rb"\s*([0-9]{1,10})\s*")
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def send(path: str, number: signal.Signals) -> None:
-    """Signal the process. Raises HookError, which names the file and the fix."""
-    if not hasattr(os, "pidfd_open"):
-        raise HookError(f"{path}: signals need Linux 5.3: use exec in on_change", code="unsupported")
-    pid, status = _read(path)
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        raise _gone(path, pid) from None
-    except OSError as error:
-        raise HookError(f"{path}: cannot look at process {pid}: {os.strerror(error.errno or 0)}") from None
-    try:
-        target = _user_of(pid)
-        # The process behind the descriptor still being there, what was read is about it and no successor.
-        signal.pidfd_send_signal(process, 0)  # 0 asks
-        if status.st_uid not in {0, os.geteuid(), target}:
+class PidFile:
+    """The pid file at `path`.
+
+    Times are not compared with those of the file: the wall clock may have been stepped since it was written, by years
+    where a machine has no battery for it, and a program that is never told is worse than one that is told wrongly.
+    """
+
+    def __init__(self, path: str, *, start_of: Callable[[int], int | None] | None = None) -> None:
+        self._path = path
+        self._start_of = start_of or start_of_process
+        self._signalled: tuple[os.stat_result, int] | None = None
+        """What the file was, and when the process began, at the last signal."""
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process. Raises HookError, which names the file and the fix."""
+        path = self._path
+        if not hasattr(os, "pidfd_open"):
+            raise HookError(f"{path}: signals need Linux 5.3: use exec in on_change", code="unsupported")
+        pid, status = _read(path)
+        try:
+            process = os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise _gone(path, pid) from None
+        except OSError as error:
             raise HookError(
-                f"{path} ({access(status)}) belongs neither to root nor to the broker nor to the user of process "
-                f"{pid} ({'not visible' if target is None else user(target)}): it is not believed; let one of them "
-                "write it",
-                code="stranger",
+                f"{path}: cannot look at process {pid}: {os.strerror(error.errno or 0)}"
+            ) from None
+        try:
+            target, start = _user_of(pid), self._start_of(pid)
+            # The process behind the descriptor still being there, what was read is about it and no successor.
+            signal.pidfd_send_signal(process, 0)  # 0 asks
+            if status.st_uid not in {0, os.geteuid(), target}:
+                raise HookError(
+                    f"{path} ({access(status)}) belongs neither to root nor to the broker nor to the user of process "
+                    f"{pid} ({'not visible' if target is None else user(target)}): it is not believed; let one of "
+                    "them write it",
+                    code="stranger",
+                )
+            self._refuse_successor(pid, status, start)
+            signal.pidfd_send_signal(process, number)
+        except ProcessLookupError:
+            raise _gone(path, pid) from None
+        except PermissionError:
+            raise HookError(
+                f"{path}: may not signal process {pid}: run the broker as its user, give it CAP_KILL, or use exec",
+                code="permission",
+            ) from None
+        finally:
+            os.close(process)
+        self._signalled = None if start is None else (status, start)
+
+    def _refuse_successor(self, pid: int, status: os.stat_result, start: int | None) -> None:
+        """Another process than the last time, though nobody wrote the file: its number was given again."""
+        if self._signalled is None or start is None:
+            return
+        then, began = self._signalled
+        if _written(then) == _written(status) and start != began:
+            raise HookError(
+                f"{self._path}: process {pid} is another one than was signalled before, and the file was not written "
+                "since: the program ended and its number was given again; start it, and let it write the file",
+                code="stale",
             )
-        signal.pidfd_send_signal(process, number)
-    except ProcessLookupError:
-        raise _gone(path, pid) from None
-    except PermissionError:
-        raise HookError(
-            f"{path}: may not signal process {pid}: run the broker as its user, give it CAP_KILL, or use exec",
-            code="permission",
-        ) from None
-    finally:
-        os.close(process)
+
+
+def start_of_process(pid: int) -> int | None:
+    """When it began, in ticks since boot, on a clock that is never set; exec changes nothing. None if hidden."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return int(text.rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _written(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Differs whenever the file was written, or another one took its place."""
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _read(path: str) -> tuple[int, os.stat_result]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from broker.errors import HookError
-from broker.sinks import pid_files
+from broker.sinks.pid_files import PidFile, start_of_process
 from tests.sinks.listener import listening
 from tests.waiting import eventually
 
@@ -33,7 +34,7 @@ def test_the_process_gets_the_signal(tmp_path: Path, received: Path, listener: i
     """With or without a newline, as programs write it."""
     pid_file = tmp_path / "app.pid"
     pid_file.write_text(content.format(listener))
-    pid_files.send(str(pid_file), signal.SIGHUP)
+    PidFile(str(pid_file)).send(signal.SIGHUP)
     assert eventually(received.exists, what="SIGHUP")
 
 
@@ -45,7 +46,7 @@ def test_what_is_no_number_above_one_is_refused(tmp_path: Path, listener: int, c
     pid_file = tmp_path / "app.pid"
     pid_file.write_text(content.format(listener))
     with pytest.raises(HookError) as refusal:
-        pid_files.send(str(pid_file), signal.SIGHUP)
+        PidFile(str(pid_file)).send(signal.SIGHUP)
     assert f"{pid_file} does not hold a process number above 1" == refusal.value.message
 
 
@@ -56,7 +57,7 @@ def test_a_stale_pid_file_is_told_as_such(tmp_path: Path, received: Path) -> Non
     pid_file = tmp_path / "app.pid"
     pid_file.write_text(str(pid))
     with pytest.raises(HookError) as refusal:
-        pid_files.send(str(pid_file), signal.SIGHUP)
+        PidFile(str(pid_file)).send(signal.SIGHUP)
     assert f"{pid_file}: there is no process {pid}: is the program running?" == refusal.value.message
 
 
@@ -65,7 +66,7 @@ def test_a_missing_pid_file_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(
         HookError, match=r"app\.pid cannot be read: No such file or directory: is the program running"
     ):
-        pid_files.send(f"{tmp_path}/app.pid", signal.SIGHUP)
+        PidFile(f"{tmp_path}/app.pid").send(signal.SIGHUP)
 
 
 @pytest.mark.parametrize("kind", ["symlink", "fifo", "directory"])
@@ -80,7 +81,7 @@ def test_only_a_file_is_read(tmp_path: Path, received: Path, listener: int, kind
     else:
         pid_file.mkdir()
     with pytest.raises(HookError, match=r"app\.pid is (a symbolic link: name the file itself|not a file)"):
-        pid_files.send(str(pid_file), signal.SIGHUP)
+        PidFile(str(pid_file)).send(signal.SIGHUP)
     assert not received.exists()
 
 
@@ -93,7 +94,7 @@ def test_a_file_that_others_may_write_is_refused(
     pid_file.write_text(str(listener))
     pid_file.chmod(mode)
     with pytest.raises(HookError) as refusal:
-        pid_files.send(str(pid_file), signal.SIGHUP)
+        PidFile(str(pid_file)).send(signal.SIGHUP)
     assert (
         f"mode {mode:04o}) is writable by {writers}: it is not believed; chmod o-w it"
         in refusal.value.message
@@ -116,7 +117,7 @@ class TestAsRoot:
         pid_file.chmod(0o644)
         os.chown(pid_file, self.STRANGER, -1)
         with pytest.raises(HookError) as refusal:
-            pid_files.send(str(pid_file), signal.SIGHUP)
+            PidFile(str(pid_file)).send(signal.SIGHUP)
         assert (
             f"{pid_file} (owner uid {self.STRANGER}, mode 0644) belongs neither to root nor to the broker nor to "
             f"the user of process {listener} (root): it is not believed; let one of them write it"
@@ -133,7 +134,7 @@ class TestAsRoot:
             with listening(received, user=self.STRANGER) as pid:
                 pid_file.write_text(str(pid))
                 os.chown(pid_file, self.STRANGER, -1)
-                pid_files.send(str(pid_file), signal.SIGHUP)
+                PidFile(str(pid_file)).send(signal.SIGHUP)
                 assert eventually(received.exists, what="SIGHUP")
         finally:
             for each in (received, pid_file):
@@ -145,7 +146,58 @@ class TestAsRoot:
         pid_file = tmp_path / "app.pid"
         pid_file.write_text(str(listener))
         pid_file.chmod(0o664)
-        pid_files.send(str(pid_file), signal.SIGWINCH)
+        PidFile(str(pid_file)).send(signal.SIGWINCH)
         os.chown(pid_file, -1, self.STRANGER)
         with pytest.raises(HookError, match=f"is writable by group {self.STRANGER}: it is not believed"):
-            pid_files.send(str(pid_file), signal.SIGWINCH)
+            PidFile(str(pid_file)).send(signal.SIGWINCH)
+
+
+def test_a_number_that_was_given_again_is_refused_until_the_file_is_written(
+    tmp_path: Path, received: Path, listener: int
+) -> None:
+    """A process that has the number of the one signalled before, and is not the one that wrote it there."""
+    starts = iter([1000, 1000, 2000, 2000])
+    file = tmp_path / "app.pid"
+    file.write_text(str(listener))
+    pid_file = PidFile(str(file), start_of=lambda _: next(starts))
+    pid_file.send(signal.SIGHUP)
+    pid_file.send(signal.SIGHUP)
+    eventually(received.exists, what="SIGHUP")
+    with pytest.raises(HookError) as refusal:
+        pid_file.send(signal.SIGKILL)
+    assert (
+        f"{file}: process {listener} is another one than was signalled before, and the file was not written since: "
+        "the program ended and its number was given again; start it, and let it write the file"
+    ) == refusal.value.message
+    file.unlink()
+    file.write_text(str(listener))
+    pid_file.send(signal.SIGHUP)
+
+
+@pytest.mark.parametrize("starts", [[1000, None], [None, 1000], [None, None]])
+def test_where_the_kernel_hides_when_a_process_began_the_file_is_believed(
+    tmp_path: Path, listener: int, starts: list[int | None]
+) -> None:
+    """A program that is never told is worse than one that is told wrongly."""
+    given = iter(starts)
+    file = tmp_path / "app.pid"
+    file.write_text(str(listener))
+    pid_file = PidFile(str(file), start_of=lambda _: next(given))
+    pid_file.send(signal.SIGHUP)
+    pid_file.send(signal.SIGHUP)
+
+
+def test_a_process_begins_once_and_exec_is_no_beginning(tmp_path: Path) -> None:
+    """Programs write their pid file before they replace themselves, or after."""
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    with subprocess.Popen(["/bin/sh", "-c", 'read -r word <"$1"; exec sleep 60', "sh", str(go)]) as program:
+        before = start_of_process(program.pid)
+        go.write_text("go\n")
+        command = Path(f"/proc/{program.pid}/comm")
+        eventually(lambda: command.read_text() == "sleep\n", what="exec")
+        after = start_of_process(program.pid)
+        program.kill()
+    assert before is not None
+    assert (before, None) == (after, start_of_process(program.pid))
+    assert before >= (start_of_process(os.getpid()) or 0)

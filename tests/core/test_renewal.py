@@ -52,6 +52,21 @@ def test_renewal_times_spread_because_each_token_draws_its_own_jitter_once() -> 
     run_virtually(scenario)
 
 
+def test_token_at_rest_is_left_alone_until_its_renewal_is_due() -> None:
+    """Six hours in which time changes nothing that could be told are one rest."""
+
+    async def scenario() -> None:
+        world = World()
+        place = world.start()
+        await world.until(1)
+        due = place.rounds[0].due - world.began
+        assert LIFETIME_SECONDS * 0.4 <= due <= LIFETIME_SECONDS * 0.6
+        await world.until(due + 1)
+        assert due == pytest.approx(world.request_times[1], abs=0.5)
+
+    run_virtually(scenario)
+
+
 def test_outage_keeps_the_old_token_and_tells_it_is_stale() -> None:
     """R-072: while the server refuses connections the token is served until its own end, and only then expires."""
 

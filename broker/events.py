@@ -149,10 +149,15 @@ class SocketServed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketDenied:
-    """A peer was refused `count` times; `token` only where the name is configured."""
+    """A peer was refused `count` times, of which `pid` and `unit` are the first.
+
+    `token` only where the name is configured, `unit` where its rule asks for one.
+    """
 
     token: str | None
     uid: int
+    pid: int | None = None
+    unit: str | None = None
     count: int = 1
 
 

@@ -11,6 +11,7 @@ import re
 import socket
 from dataclasses import dataclass
 
+from broker.events import SocketDenied
 from broker.ports import Clock, TokenReader
 from broker.server.answers import Want, token
 from broker.server.peer import Peer, unit_may_read
@@ -55,7 +56,10 @@ class CredentialDesk:
         started = self._clock.now().boot
         rule = self._routes.rules.get(asked.token)
         if rule is None or not (peer.known and peer.uid == 0 and unit_may_read(asked.unit, rule)):
-            self._traffic.denied(None if rule is None else asked.token, peer.uid)
+            # Its unit is only what it says, unless it is root.
+            unit = asked.unit if peer.uid == 0 and rule is not None else None
+            name = None if rule is None else asked.token
+            self._traffic.denied(SocketDenied(token=name, uid=peer.uid, pid=peer.pid, unit=unit))
             self._finish(accepted, None, 403, started)
             return
         content = self._content(asked.token)

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Final
 from urllib.parse import parse_qs
 
+from broker.events import SocketDenied
 from broker.model import TokenRecord
 from broker.policy.readiness import unusable_code
 from broker.ports import Clock, TokenReader
@@ -74,6 +75,15 @@ class Routes:
         rule = self.rules.get(name)
         return rule is not None and may_read(peer, rule, own_uid=self._own_uid)
 
+    def _denial(self, peer: Peer, name: str) -> SocketDenied:
+        rule = self.rules.get(name)
+        return SocketDenied(
+            token=None if rule is None else name,
+            uid=peer.uid,
+            pid=peer.pid,
+            unit=peer.unit() if rule is not None and rule.units and peer.known else None,
+        )
+
     def respond(self, request: Request, peer: Peer) -> Response | Awaitable[Response]:
         """The answer, or the promise of one where the caller agreed to wait. Raises nothing."""
         refusal = self.refusal(request, peer)
@@ -105,7 +115,7 @@ class Routes:
         if request.method != method:
             return problems.method_not_allowed(method, route=route)
         if not self.allows(peer, name):
-            self._traffic.denied(name if name in self.rules else None, peer.uid)
+            self._traffic.denied(self._denial(peer, name))
             return problems.denied(name, uid=peer.uid, route=route)
         return None
 

@@ -6,7 +6,7 @@ Owns: counts between two flushes. Refuses to know: who listens.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from dataclasses import replace
 
 from broker.events import SocketDenied, SocketServed
 from broker.ports import Observer
@@ -24,7 +24,7 @@ class Traffic:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._served: dict[tuple[str, int, int], tuple[int, float]] = {}
-        self._denied: Counter[tuple[str | None, int]] = Counter()
+        self._denied: dict[tuple[str | None, int], SocketDenied] = {}
 
     def served(self, route: str, code: int, *, seconds: float, count: int = 1) -> None:
         """Add `count` requests that took `seconds` together."""
@@ -36,18 +36,20 @@ class Traffic:
         """Add a peer that was gone before it had read what was sent."""
         self.served("other", CLIENT_GONE, seconds=0.0)
 
-    def denied(self, token: str | None, uid: int) -> None:
-        """Add a refusal; `token` only where the name is configured."""
-        self._denied[token, uid] += 1
+    def denied(self, refusal: SocketDenied) -> None:
+        """Add one."""
+        key = (refusal.token, refusal.uid)
+        known = self._denied.get(key)
+        self._denied[key] = refusal if known is None else replace(known, count=known.count + refusal.count)
 
     def flush(self) -> None:
         """Emit what was added since the last time."""
         served, self._served = self._served, {}
         for (route, code, _), (count, spent) in served.items():
             self._observer(SocketServed(route=route, code=code, duration_seconds=spent / count, count=count))
-        denied, self._denied = self._denied, Counter()
-        for (token, uid), count in denied.items():
-            self._observer(SocketDenied(token=token, uid=uid, count=count))
+        denied, self._denied = self._denied, {}
+        for refusal in denied.values():
+            self._observer(refusal)
 
     @property
     def empty(self) -> bool:

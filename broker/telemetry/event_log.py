@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from broker import events
 from broker.errors import Condition
+from broker.telemetry.denials import Denials
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,11 @@ class LogObserver:
         self._lock = threading.Lock()
         self._last: dict[Hashable, tuple[float, int]] = {}
         self._published: set[tuple[str, str]] = set()
-        self._published_level = logging.INFO
+        self._denials = Denials()
 
     def __call__(self, event: events.Event, /) -> None:
+        if isinstance(event, events.SocketDenied | events.HeartBeat):
+            self._tell_denials(event)
         describe = _DESCRIPTIONS.get(type(event))
         if describe is None:
             return
@@ -57,15 +60,29 @@ class LogObserver:
         if not log.isEnabledFor(level):
             return
         suppressed = self._suppressed(type(event), line.repeats)
-        if suppressed is None:
-            return
+        if suppressed is not None:
+            self._write(event, level, line.message, suppressed=suppressed)
+
+    def _write(self, event: events.Event, level: int, message: str, *, suppressed: int = 0) -> None:
         extra = {field.name: getattr(event, field.name) for field in fields(event) if field.name != "message"}
         log.log(
             level,
             "%s",
-            line.message,
+            message,
             extra={"event": _name(type(event)), **extra, "suppressed": suppressed or None},
         )
+
+    def _tell_denials(self, event: events.SocketDenied | events.HeartBeat) -> None:
+        """The beat tells sums of denials that nobody adds to any more."""
+        now = self._clock()
+        with self._lock:
+            told = (
+                self._denials.add(event, now)
+                if isinstance(event, events.SocketDenied)
+                else self._denials.due(now)
+            )
+        for denied, message in told:
+            self._write(denied, logging.WARNING, message)
 
     def _suppressed(self, kind: type, repeats: Hashable) -> int | None:
         """How many lines like this one were left out before it; None if it is to be left out as well."""
@@ -150,11 +167,6 @@ def _hook_ran(event: events.HookRan) -> _Line:
     return _Line(logging.WARNING, message, (event.token, event.target))
 
 
-def _socket_denied(event: events.SocketDenied) -> _Line:
-    what = f"tokens.{event.token}.allow does not name it" if event.token else "no such token"
-    return _Line(logging.WARNING, f"uid {event.uid} was refused: {what}", event.uid)
-
-
 def _clock_skew_measured(event: events.ClockSkewMeasured) -> _Line:
     serious = abs(event.seconds) > _SKEW_WORTH_A_LINE_SECONDS
     ahead = "behind" if event.seconds > 0 else "ahead of"
@@ -189,7 +201,6 @@ _DESCRIPTIONS: Final[dict[type, Callable[[Any], _Line | None]]] = {
     events.WorkersStuck: _workers_stuck,
     events.Published: _published,
     events.HookRan: _hook_ran,
-    events.SocketDenied: _socket_denied,
     events.TokenRejected: lambda event: _Line(
         logging.INFO, f"an API refused the token: {event.outcome}", event.token
     ),
@@ -201,4 +212,4 @@ _DESCRIPTIONS: Final[dict[type, Callable[[Any], _Line | None]]] = {
     events.HeartBeat: _heart_beat,
     events.LifeCycle: _life_cycle,
 }
-"""SocketServed is missing on purpose: requests are counted, not told."""
+"""SocketServed is missing on purpose: requests are counted, not told. SocketDenied is added up by `denials`."""

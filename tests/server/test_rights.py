@@ -108,12 +108,13 @@ def test_denied_peer(served: Served) -> None:
     assert {key: str(value).replace("deploy", "nope__") for key, value in answer.items()} == {
         key: str(value) for key, value in unknown.items()
     }
-    denied = eventually(
-        lambda: [event for event in served.observed.events if isinstance(event, SocketDenied)][1:],
-        what="denials",
-    )
-    assert SocketDenied(token=None, uid=ANOTHER_UID) in denied
-    assert SocketDenied(token="deploy", uid=ANOTHER_UID) in served.observed.events
+
+    def denials() -> list[SocketDenied]:
+        return [event for event in served.observed.events if isinstance(event, SocketDenied)]
+
+    eventually(lambda: len(denials()) == 2, what="denials")
+    assert {("deploy", ANOTHER_UID), (None, ANOTHER_UID)} == {(each.token, each.uid) for each in denials()}
+    assert {each.pid for each in denials()}.isdisjoint({None, 0, os.getpid()})
 
 
 def test_list_shows_only_what_may_be_read(serve: Serve) -> None:

@@ -37,7 +37,7 @@ PUBLISHED = Published(token="deploy", sink="file", target="/run/t", outcome="suc
 TOLD = HookRan(
     token="deploy", sink="file", target="/run/t", outcome="success", revision=3, duration_seconds=0.1
 )
-DENIED = SocketDenied(token="deploy", uid=1000, count=2)
+DENIED = SocketDenied(token="deploy", uid=1000, pid=42, unit="app.service", count=2)
 RECORD = TokenRecord(
     name="deploy",
     state="stale",

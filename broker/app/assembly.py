@@ -15,7 +15,7 @@ from broker.app.cache_place import CachePlace
 from broker.app.outside import Outside
 from broker.app.publisher_place import PublisherPlaces
 from broker.app.supervision import supervise
-from broker.app.unit import Unit
+from broker.app.unit import Surroundings, Unit
 from broker.app.unusable_plugin import UnusableBackend
 from broker.config.schema import AuthorizationServerTable, Config, PluginTable, TokenTable, UnusablePlugin
 from broker.core.authorization_server import AuthorizationServer, AuthorizationServerSettings
@@ -52,6 +52,8 @@ class Assembly:
         self._servers: dict[str, tuple[AuthorizationServerTable, AuthorizationServer]] = {}
         self._authentications = self._client_auth  # one bound method for all tokens
         self._clients: Mapping[str, BackendClient] = {}
+        self._surroundings_by_names: dict[tuple[str, tuple[str, ...]], Surroundings] = {}
+        """Equal ones are one."""
         self._units: dict[str, Unit] = {}
         self._naps = Naps(outside.clock)
         self._insistence = Insistence(self._naps, outside.rng)
@@ -85,6 +87,7 @@ class Assembly:
         }
         self._clients = {name: client for name, (_, client) in self._backends.items()}
         self._cache.apply(config, self._clients, group)
+        self._surroundings_by_names = {}
         for name in sorted(set(self._units) - set(config.tokens)):
             self._store.remove(name)
             await self._units.pop(name).stop(kept=())
@@ -122,14 +125,19 @@ class Assembly:
         self._store.put(new.token, new.renewer)
         new.start(rounds)
 
-    def _surroundings(self, table: TokenTable) -> object:
-        return (
-            self._servers[table.authorization_server][0],
-            tuple(self._backends[name][0] for name in _backend_names(table)),
-            self._cache.built_from,
-        )
+    def _surroundings(self, table: TokenTable) -> Surroundings:
+        names = table.authorization_server, _backend_names(table)
+        found = self._surroundings_by_names.get(names)
+        if found is None:
+            server, backends = names
+            found = self._surroundings_by_names[names] = Surroundings(
+                self._servers[server][0],
+                tuple(self._backends[name][0] for name in backends),
+                self._cache.built_from,
+            )
+        return found
 
-    def _unit(self, name: str, table: TokenTable, surroundings: object, old: Unit | None) -> Unit:
+    def _unit(self, name: str, table: TokenTable, surroundings: Surroundings, old: Unit | None) -> Unit:
         token = ManagedToken(
             name,
             renew_at=table.renew_at,
@@ -145,26 +153,13 @@ class Assembly:
             backends=self._clients,
             insistence=self._insistence,
         )
-        server_table, server = self._servers[table.authorization_server]
-        request = TokenRequest(
-            scope=table.scope,
-            resource=table.resource,
-            audience=table.audience,
-            parameters=table.parameters,
-        )
-        identity = token_identity(
-            token=name,
-            authorization_server=table.authorization_server,
-            issuer=server_table.issuer,
-            token_endpoint=server_table.token_endpoint,
-            client_id=table.client_id,
-            request=request,
-        )
-        changed = old is not None and old.identity != identity
+        request = _request(table)
+        identity = _identity(name, table, surroundings)
+        changed = old is not None and _identity(name, old.table, old.surroundings) != identity
         if old is not None:
             token.adopt(old.token, outdated=changed)
         minter = Minter(
-            server=server,
+            server=self._servers[table.authorization_server][1],
             credentials=credentials,
             request=request,
             default_lifetime_seconds=table.default_lifetime,
@@ -192,7 +187,6 @@ class Assembly:
             token=token,
             table=table,
             surroundings=surroundings,
-            identity=identity,
             keeper=self._cache.keeper(token, identity=identity, renew=renewer.request),
             renewer=renewer,
             watch=watch,
@@ -264,6 +258,26 @@ def _creator(
     return lambda: plugin.create(options, context)
 
 
-def _backend_names(table: TokenTable) -> list[str]:
+def _backend_names(table: TokenTable) -> tuple[str, ...]:
     refs = (table.client_id, *table.client_secrets, table.client_secret_expires)
-    return sorted({ref.backend for ref in refs if isinstance(ref, SecretRef)})
+    return tuple(sorted({ref.backend for ref in refs if isinstance(ref, SecretRef)}))
+
+
+def _request(table: TokenTable) -> TokenRequest:
+    return TokenRequest(
+        scope=table.scope,
+        resource=table.resource,
+        audience=table.audience,
+        parameters=table.parameters,
+    )
+
+
+def _identity(name: str, table: TokenTable, surroundings: Surroundings) -> str:
+    return token_identity(
+        token=name,
+        authorization_server=table.authorization_server,
+        issuer=surroundings.server.issuer,
+        token_endpoint=surroundings.server.token_endpoint,
+        client_id=table.client_id,
+        request=_request(table),
+    )

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from broker.app.publisher_place import PublisherPlace
-from broker.config.schema import PluginTable, TokenTable
+from broker.config.schema import AuthorizationServerTable, PluginTable, TokenTable
 from broker.core.cache.keeper import AfterFirstLook, Keeper
 from broker.core.managed_token import ManagedToken
 from broker.core.renewer import Renewer
 from broker.core.rounds import NOW, WOKEN, Round, Rounds
 from broker.core.secret_watch import SecretWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What else in the configuration a unit is built from."""
+
+    server: AuthorizationServerTable
+    backends: tuple[PluginTable, ...]
+    cache: object
 
 
 class Unit:
@@ -21,7 +31,6 @@ class Unit:
         "_keeper",
         "_places",
         "_watch",
-        "identity",
         "renewer",
         "surroundings",
         "table",
@@ -33,8 +42,7 @@ class Unit:
         *,
         token: ManagedToken,
         table: TokenTable,
-        surroundings: object,
-        identity: str,
+        surroundings: Surroundings,
         keeper: Keeper | None,
         renewer: Renewer,
         watch: SecretWatch,
@@ -43,8 +51,6 @@ class Unit:
         self.token = token
         self.table = table
         self.surroundings = surroundings
-        """What else in the configuration this unit was built from."""
-        self.identity = identity
         self._keeper = keeper
         self.renewer = renewer
         self._watch = watch

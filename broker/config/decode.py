@@ -21,7 +21,7 @@ from broker.config.accounts import Accounts
 from broker.config.faults import Faults, item, join, suggest
 from broker.config.leaves import LeafFault, Leaves, alternatives, describe
 from broker.config.paths import PathResolver
-from broker.config.schema import BrokerTable, Config, PluginTable, UnusablePlugin
+from broker.config.schema import AllowTable, BrokerTable, Config, PluginTable, UnusablePlugin
 from broker.config.stand_ins import stand_in
 from broker.config.tree import Ambiguous
 from broker.config.vocabulary import PluginKind, Vocabulary
@@ -29,6 +29,8 @@ from broker.options import SecretRef
 
 _BROKEN: Final = object()
 _NOTHING: Final[Mapping[str, Any]] = {}
+_SHARED: Final = (str, SecretRef, AllowTable)
+"""What thousands of tokens have in common, and is kept once: names, places of secrets, readers."""
 _EMPTY: Final = "is empty; fill it in or leave the key out"
 
 
@@ -45,7 +47,7 @@ def decode(
 
     def walk(base: str) -> _Walk:
         leaves_at_base = Leaves(resolver=PathResolver(environment, base), accounts=accounts)
-        return _Walk(leaves=leaves_at_base, vocabulary=vocabulary, faults=faults)
+        return _Walk(leaves=leaves_at_base, vocabulary=vocabulary, faults=faults, known={})
 
     broker: BrokerTable = walk(working_dir).table(BrokerTable, tree.get("broker", {}), "broker")
     others = {key: value for key, value in tree.items() if key != "broker"}
@@ -63,6 +65,8 @@ class _Walk:
     leaves: Leaves
     vocabulary: Vocabulary
     faults: Faults
+    known: dict[Any, Any]
+    """Each value that may be shared, as it was met first."""
 
     def table(self, struct: type[msgspec.Struct], raw: object, path: str) -> Any:
         """The struct from its table, or a stand-in where that is no table."""
@@ -86,7 +90,7 @@ class _Walk:
         try:
             if "kind" in extra:
                 return self.leaves.special(extra["kind"], raw, bounds=kind, insecure_loopback=insecure)
-            return leaves.scalar(kind, raw)
+            return self._shared(leaves.scalar(kind, raw))
         except LeafFault as fault:
             return self._broken(path, _with_hint(str(fault), raw))
 
@@ -108,7 +112,10 @@ class _Walk:
                 values[field.name] = value
             elif field.required:
                 values[field.name] = stand_in(field.type)
-        return kind.cls(**values)
+        return self._shared(kind.cls(**values))
+
+    def _shared(self, value: Any) -> Any:
+        return self.known.setdefault(value, value) if isinstance(value, _SHARED) else value
 
     def _report_unknown(self, kind: types.StructType, raw: Mapping[str, Any], path: str) -> None:
         known = {field.encode_name for field in kind.fields} | ({kind.tag_field} if kind.tag_field else set())
@@ -123,6 +130,8 @@ class _Walk:
             return self.table(type(field.default), {}, path)
         if isinstance(field.default, str) and leaves.unwrap(field.type)[0].get("kind") == "path":
             return self._value(field.type, field.default, path)
+        if field.default_factory is dict:
+            return _NOTHING
         return field.default_factory() if callable(field.default_factory) else field.default
 
     def _map(self, kind: types.DictType, raw: object, path: str) -> Any:

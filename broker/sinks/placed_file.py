@@ -41,15 +41,14 @@ BeforeReplacement = Callable[[int], None]
 class PlacedFile:
     """The file at `path`. Raises SinkError only."""
 
-    __slots__ = ("_directory", "_durable", "_group", "_mode", "_name", "_observer", "_path", "_surroundings")
+    __slots__ = ("_durable", "_group", "_mode", "_observer", "_path", "_surroundings")
 
     def __init__(self, path: str, *, mode: int | None, group: str | None, observer: Observer) -> None:
         self._path = path
         self._mode = mode
         self._group = group
         self._observer = observer
-        self._directory, self._name = os.path.split(os.path.normpath(path))
-        self._surroundings = Surroundings(self._directory, self._name, observer)
+        self._surroundings = Surroundings(path, observer)
         self._durable: bool | None = None
         """None: what is there may be a predecessor's, killed before it was durable. False: to be written anew."""
 
@@ -83,6 +82,15 @@ class PlacedFile:
                 if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
                     os.unlink(self._name, dir_fd=directory)
             make_durable(directory)  # also where the file went in an attempt that failed here
+
+    # Worked out at each use: kept, they would be a tenth of what a managed token at rest takes.
+    @property
+    def _directory(self) -> str:
+        return os.path.split(os.path.normpath(self._path))[0]
+
+    @property
+    def _name(self) -> str:
+        return os.path.split(os.path.normpath(self._path))[1]
 
     def _access(self) -> Access:
         group = self._group

@@ -5,6 +5,7 @@ Owns: when to look, and what was said already. Refuses to know: publications, an
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from typing import Final
@@ -25,13 +26,12 @@ _leftovers: Final = Leftovers()
 
 
 class Surroundings:
-    """Of the file `name` in `directory`. Nothing that is seen here hinders a publication: it raises no OSError."""
+    """Of the file at `path`. Nothing that is seen here hinders a publication: it raises no OSError."""
 
-    __slots__ = ("_crowded", "_directory", "_name", "_observer", "_unclean_since")
+    __slots__ = ("_crowded", "_observer", "_path", "_unclean_since")
 
-    def __init__(self, directory: str, name: str, observer: Observer) -> None:
-        self._directory = directory
-        self._name = name
+    def __init__(self, path: str, observer: Observer) -> None:
+        self._path = path
         self._observer = observer
         self._unclean_since: float | None = time.monotonic() - FRESH_SECONDS
         """On the monotonic clock; None: nothing of this file can be left."""
@@ -43,12 +43,16 @@ class Surroundings:
             if self._unclean_since is not None:
                 since, self._unclean_since = self._unclean_since, None
                 self._look_at_kind(descriptor)
-                _leftovers.remove(descriptor, self._name, since=since)
+                _leftovers.remove(descriptor, os.path.split(os.path.normpath(self._path))[1], since=since)
             self._look_at_room(descriptor)
 
     def disturbed(self) -> None:
         """A publication failed, and may have been unable to remove what it began."""
         self._unclean_since = time.monotonic()
+
+    @property
+    def _directory(self) -> str:
+        return os.path.split(os.path.normpath(self._path))[0]
 
     def _look_at_kind(self, descriptor: int) -> None:
         kind = mounts.file_system(descriptor)

@@ -123,7 +123,7 @@ class Assembly:
             await old.stop(kept=(*table.files, *table.sinks))
         self._units[name] = new
         self._store.put(new.token, new.renewer)
-        new.start(rounds)
+        new.start(rounds, upstreams=" ".join((table.authorization_server, *_backend_names(table))))
 
     def _surroundings(self, table: TokenTable) -> Surroundings:
         names = table.authorization_server, _backend_names(table)

@@ -56,13 +56,14 @@ class Unit:
         self._watch = watch
         self._places = tuple(publishers)
 
-    def start(self, rounds: Rounds) -> None:
-        """Have all parts do their rounds."""
+    def start(self, rounds: Rounds, *, upstreams: str) -> None:
+        """Have all parts do their rounds; `upstreams` names what mints and looks at secrets may hang at."""
         name, token = self.token.name, self.token
         first = WOKEN if token.revision is None else NOW
         renewing = self.renewer if self._keeper is None else AfterFirstLook(self._keeper, self.renewer)
-        self.renewer.round = rounds.start("renewer", name, renewing)
-        woken = [rounds.start("secret watch", name, self._watch, at=self._watch.due())]
+        self.renewer.round = rounds.start("renewer", name, renewing, through=upstreams)
+        watching = rounds.start("secret watch", name, self._watch, at=self._watch.due(), through=upstreams)
+        woken = [watching]
         if self._keeper is not None:
             woken.append(rounds.start("cache", name, self._keeper))
         for place in self._places:

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, Final, Protocol
+from weakref import WeakValueDictionary
 
 from broker.core.naps import Bell, Naps
 
@@ -23,7 +24,8 @@ YOUNG_SECONDS: Final = 0.5
 MOST_TOGETHER: Final = 40
 """So many turns begin together; the next begin when these are over or no longer young. A thousand tokens that start
 at once would else take the memory of a thousand attempts for a moment, and the process would keep it; turns that hang
-hold up the others for half a second. Together, so that their secrets can be read together."""
+hold up the others for half a second, once: then those come first that go through something else. Together, so that
+their secrets can be read together."""
 NOW: Final = -inf
 """As the answer of a turn: again, at once."""
 WOKEN: Final = inf
@@ -60,11 +62,20 @@ class Rounds:
         self._sooner = Bell()
         self._young: dict[Round, float] = {}
         self._together = 0
-        self._waiting: deque[Round] = deque()
+        self._lines: WeakValueDictionary[str, Line] = WeakValueDictionary()
+        self._waiting: dict[Line, None] = {}
+        """Lines in which somebody waits, in the order of their turns."""
 
-    def start(self, kind: str, of: str, work: Work, *, at: float = NOW) -> Round:
-        """Give work its first turn, now if nothing else is said; people know it by what it is and of which token."""
-        started = Round(self, kind, of, work)
+    def start(self, kind: str, of: str, work: Work, *, at: float = NOW, through: str | None = None) -> Round:
+        """Give work its first turn, now if nothing else is said; people know it by what it is and of which token.
+
+        `through` names what it may hang at, by default what it is: work that hangs is waited for by its like alone.
+        """
+        name = through or kind
+        line = self._lines.get(name)
+        if line is None:
+            line = self._lines[name] = Line()
+        started = Round(self, kind, of, work, line)
         if at == NOW:
             started.wake()
         else:
@@ -90,13 +101,16 @@ class Rounds:
 
     def ask(self, work: Round) -> None:
         """Have a turn begun as soon as it may be."""
-        self._waiting.append(work)
+        anybody = bool(self._waiting)
+        work.line.waiting.append(work)
+        self._waiting[work.line] = None
         self._let_begin()
-        if len(self._waiting) == 1:
+        if self._waiting and not anybody:
             self._sooner.ring()
 
     def over(self, work: Round) -> None:
         """A turn has ended."""
+        work.line.hangs = False
         self._young.pop(work, None)
         self._let_begin()
 
@@ -105,14 +119,25 @@ class Rounds:
             return
         now = self.clock.now().boot
         while self._young and next(iter(self._young.values())) + YOUNG_SECONDS <= now:
-            del self._young[next(iter(self._young))]
+            work = next(iter(self._young))
+            work.line.hangs = True
+            del self._young[work]
         if not self._young:
             self._together = 0
         while self._waiting and self._together < MOST_TOGETHER:
-            work = self._waiting.popleft()
+            work = self._next()
             if work.begin():
                 self._young[work] = now
                 self._together += 1
+
+    def _next(self) -> Round:
+        """Of the lines that move, or of all if none does, each in its turn."""
+        line = next((each for each in self._waiting if not each.hangs), None) or next(iter(self._waiting))
+        del self._waiting[line]
+        work = line.waiting.popleft()
+        if line.waiting:
+            self._waiting[line] = None
+        return work
 
     def at(self, due: float, work: Round) -> None:
         """Wake this work then."""
@@ -121,13 +146,35 @@ class Rounds:
             self._sooner.ring()
 
 
+class Line:
+    """Work that may hang at the same thing; `hangs` while turns of it lately did."""
+
+    __slots__ = ("__weakref__", "hangs", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[Round] = deque()
+        self.hangs = False
+
+
 class Round:
     """One piece of work: at rest until `due`, about to have a turn, or in it."""
 
-    __slots__ = ("_again", "_asked", "_pause_seconds", "_rounds", "_task", "_work", "due", "kind", "of")
+    __slots__ = (
+        "_again",
+        "_asked",
+        "_pause_seconds",
+        "_rounds",
+        "_task",
+        "_work",
+        "due",
+        "kind",
+        "line",
+        "of",
+    )
 
-    def __init__(self, rounds: Rounds, kind: str, of: str, work: Work) -> None:
+    def __init__(self, rounds: Rounds, kind: str, of: str, work: Work, line: Line) -> None:
         self.kind = kind
+        self.line = line
         self.of = of
         self.due = WOKEN
         self._rounds = rounds

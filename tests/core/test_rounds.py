@@ -126,3 +126,43 @@ def test_stopped_work_has_no_turn_any_more() -> None:
         assert [[0], [0]] == [resting.turns, busy.turns]
 
     run_virtually(scenario)
+
+
+def test_work_that_hangs_is_waited_for_by_its_like_alone() -> None:
+    """R-062: five hundred that hang at one server are there first; who asks another one waits half a second."""
+
+    async def scenario() -> None:
+        work = Work(takes_seconds=10_000)
+        sound = [Work() for _ in range(100)]
+        for _ in range(500):
+            work.rounds.start("renewer", "deploy", work, through="hangs")
+        for each in sound:
+            work.rounds.start("renewer", "deploy", each, through="answers")
+        await asyncio.sleep(0.5)
+        assert (40, 0) == (len(work.turns), sum(len(each.turns) for each in sound))
+        await asyncio.sleep(0.1)
+        assert [[0.5]] * 100 == [each.turns for each in sound]
+        await asyncio.sleep(10)
+        assert 500 == len(work.turns)
+
+    run_virtually(scenario)
+
+
+def test_work_of_what_no_longer_hangs_has_its_turn_like_any_other() -> None:
+    """A server that answers again is behind nobody."""
+
+    async def scenario() -> None:
+        slow, quick = Work(takes_seconds=2), Work(takes_seconds=0.1)
+        quick.rounds = slow.rounds
+        for _ in range(50):
+            slow.rounds.start("renewer", "deploy", slow, through="one")
+        await asyncio.sleep(5)
+        slow.turns.clear()
+        for _ in range(25):
+            slow.rounds.start("renewer", "deploy", slow, through="one")
+            slow.rounds.start("renewer", "deploy", quick, through="other")
+        await asyncio.sleep(0)
+        assert [5.0] * 20 == slow.turns
+        assert [5.0] * 20 == quick.turns
+
+    run_virtually(scenario)

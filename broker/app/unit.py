@@ -11,7 +11,7 @@ from broker.config.schema import AuthorizationServerTable, PluginTable, TokenTab
 from broker.core.cache.keeper import AfterFirstLook, Keeper
 from broker.core.managed_token import ManagedToken
 from broker.core.renewer import Renewer
-from broker.core.rounds import NOW, WOKEN, Round, Rounds
+from broker.core.rounds import NOW, WOKEN, Round, Rounds, Work
 from broker.core.secret_watch import SecretWatch
 
 
@@ -60,9 +60,14 @@ class Unit:
         """Have all parts do their rounds; `upstreams` names what mints and looks at secrets may hang at."""
         name, token = self.token.name, self.token
         first = WOKEN if token.revision is None else NOW
-        renewing = self.renewer if self._keeper is None else AfterFirstLook(self._keeper, self.renewer)
+        renewing: Work = self.renewer
+        watched: Work = self._watch
+        if self._keeper is not None:
+            renewing = AfterFirstLook(self._keeper, self.renewer)
+            # A secret that is seen before the token that it bought would be taken for a new one.
+            watched = AfterFirstLook(self._keeper, self._watch)
         self.renewer.round = rounds.start("renewer", name, renewing, through=upstreams)
-        watching = rounds.start("secret watch", name, self._watch, at=self._watch.due(), through=upstreams)
+        watching = rounds.start("secret watch", name, watched, at=self._watch.due(), through=upstreams)
         woken = [watching]
         if self._keeper is not None:
             woken.append(rounds.start("cache", name, self._keeper))

@@ -79,10 +79,11 @@ class Restarted:
         self.files.entries["deploy"] = sealed.seal(plain, key=KEY, identity=ID)
         return revision
 
-    def start(self) -> Place:
-        """As `app.unit` does it: the renewer begins after the first look."""
-        place = self.world.start()
-        place.rounds[0].stop()
+    def start(self, *, poll_seconds: float = 60.0) -> Place:
+        """As `app.unit` does it: renewer and secret watch begin after the first look."""
+        place = self.world.start(poll_seconds=poll_seconds)
+        for begun in place.rounds:
+            begun.stop()
         cache = TokenCache(
             key=CacheKey(
                 where="the key",
@@ -106,8 +107,10 @@ class Restarted:
 
         renewing = AfterFirstLook(keeper, place.renewer)
         place.rounds[0] = place.renewer.round = self.world.rounds.start("renewer", "deploy", renewing)
+        watching = AfterFirstLook(keeper, place.watch)
+        place.rounds[1] = self.world.rounds.start("secret watch", "deploy", watching, at=place.watch.due())
         keeping = self.world.rounds.start("cache", "deploy", keeper)
-        place.token.wakes(keeping)
+        place.token.wakes(place.rounds[1], keeping)
         place.rounds.append(keeping)
         return place
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from itertools import pairwise
 
 import pytest
 
 from broker.core.cache import sealed
 from broker.errors import BrokerError, SecretBackendUnavailable
+from broker.events import SecretRotated
 from broker.model import Secret
 from broker.policy import life as lives
 from tests.core.restarted import KEY, KEY_TEXT, PLACE, Restarted
 from tests.core.world import LIFETIME_SECONDS, refusal
 from tests.virtual_time import run_virtually
+from tests.waiting import eventually_async
 
 
 def test_cached_token_is_served_instead_of_a_mint() -> None:
@@ -117,6 +120,44 @@ def test_first_mint_waits_two_seconds_for_a_key_that_hangs() -> None:
         assert 2.0 == pytest.approx(at, abs=0.01)
 
     run_virtually(scenario)
+
+
+def test_secret_is_not_looked_at_before_the_cache() -> None:
+    """It would be taken for a new one, and the cached token replaced at once."""
+
+    async def slow() -> Secret:
+        await asyncio.sleep(1.9)
+        return KEY_TEXT
+
+    async def scenario() -> None:
+        new = Restarted(read_key=slow)
+        new.keep(age=600.0)
+        place = new.start(poll_seconds=1.0)
+        await new.world.until(30.0)
+        assert "cached-S3CR3T" == new.world.token_value(place)
+        assert [] == new.world.request_times
+        assert [] == new.world.observer.of(SecretRotated)
+
+    run_virtually(scenario)
+
+
+def test_process_that_stood_still_waits_for_the_cache_all_the_same() -> None:
+    """Stopped or without CPU for longer than the two seconds, in the middle of reading the key."""
+
+    async def stopped() -> Secret:
+        threading.Event().wait(2.5)
+        await asyncio.sleep(0.05)
+        return KEY_TEXT
+
+    async def scenario() -> None:
+        new = Restarted(read_key=stopped)
+        new.keep(age=600.0)
+        place = new.start()
+        await eventually_async(lambda: place.token.revision, what="a token")
+        assert "cached-S3CR3T" == new.world.token_value(place)
+        assert [] == new.world.request_times
+
+    asyncio.run(scenario())
 
 
 def test_key_that_comes_later_opens_the_cache_then() -> None:

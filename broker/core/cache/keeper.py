@@ -25,6 +25,9 @@ from broker.ports import Clock
 FIRST_LOOK_SECONDS: Final = 2.0
 """No mint is held up for longer: a key in a backend that hangs must not cost a token."""
 
+GLANCES: Final = 8
+"""The wait in parts: a process that stood still for all of it has waited for one, and sees what came meanwhile."""
+
 FLUSH_SECONDS: Final = 1.0
 
 
@@ -67,9 +70,11 @@ class Keeper:
 
     async def first_look(self) -> None:
         """Until it is known what the cache holds, or for two seconds."""
-        if self._looked is not None:
+        for _ in range(GLANCES):
+            if self._looked is None:
+                return
             with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                async with asyncio.timeout(FIRST_LOOK_SECONDS / GLANCES):
                     await self._looked.wait()
 
     async def turn(self) -> float:
@@ -158,7 +163,10 @@ class Keeper:
 
 
 class AfterFirstLook:
-    """Work that begins when it is known what the cache holds: no mint before it is known that it holds no token."""
+    """Work that begins when it is known what the cache holds.
+
+    No mint before it is known that there is no token; no look at a secret before it is known which one bought it.
+    """
 
     __slots__ = ("_keeper", "_work")
 

@@ -10,8 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
+from broker.policy import retry
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +18,7 @@ log = logging.getLogger(__name__)
 async def supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Run `work` for ever; an exception, or an end, is logged and followed by a fresh start."""
     loop = asyncio.get_running_loop()
-    pause = FIRST_PAUSE_SECONDS
+    pause = 0.0
     while True:
         began = loop.time()
         try:
@@ -27,7 +26,5 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]]) -> None:
             log.error("task ended", extra={"event": "task_ended", "task": name})
         except Exception:
             log.exception("task failed", extra={"event": "task_failed", "task": name})
-        if loop.time() - began > LONGEST_PAUSE_SECONDS:
-            pause = FIRST_PAUSE_SECONDS
+        pause = retry.bug_delay(pause, ran_seconds=loop.time() - began)
         await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -17,9 +17,9 @@ from typing import Any, Final, Protocol
 from weakref import WeakValueDictionary
 
 from broker.core.naps import Bell, Naps
+from broker.policy import retry
 
-FIRST_PAUSE_SECONDS: Final = 1.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 60.0
 YOUNG_SECONDS: Final = 0.5
 MOST_TOGETHER: Final = 40
 """So many turns begin together; the next begin when these are over or no longer young. A thousand tokens that start
@@ -94,7 +94,7 @@ class Rounds:
                     work.wake()
             self._let_begin()
             # Without work there is nothing to wait for but work.
-            due = self._due[0][0] if self._due else now + LONGEST_PAUSE_SECONDS
+            due = self._due[0][0] if self._due else now + IDLE_SECONDS
             if self._waiting:
                 due = min(due, now + YOUNG_SECONDS)
             await self._naps.until(due, self._sooner)
@@ -182,7 +182,7 @@ class Round:
         self._task: asyncio.Task[None] | None = None
         self._again = False
         self._asked = False
-        self._pause_seconds = FIRST_PAUSE_SECONDS
+        self._pause_seconds = 0.0
 
     def __lt__(self, other: Round) -> bool:
         """Of those that are due at one instant none comes first."""
@@ -239,9 +239,8 @@ class Round:
         except Exception:
             log.exception("task failed", extra={"event": "task_failed", "task": self._name})
         else:
-            self._pause_seconds = FIRST_PAUSE_SECONDS
+            self._pause_seconds = 0.0
             return due
         now = self._rounds.clock.now().boot
-        pause = FIRST_PAUSE_SECONDS if now - began > LONGEST_PAUSE_SECONDS else self._pause_seconds
-        self._pause_seconds = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        return now + pause
+        self._pause_seconds = retry.bug_delay(self._pause_seconds, ran_seconds=now - began)
+        return now + self._pause_seconds

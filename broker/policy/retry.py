@@ -24,6 +24,7 @@ THROTTLED_SPREAD_SECONDS = 5.0
 FLOOR_SECONDS = 1.0
 PATIENCE_FLOOR_SECONDS = 5.0
 HOOK_CAP_SECONDS = 300.0
+BUG_CAP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,17 @@ def publication_delay(failures: int, draw: float) -> float:
 def hook_delay(failures: int, draw: float) -> float:
     """Seconds before a program is told again: at once it may just be restarting, for hours it may be gone."""
     return min(HOOK_CAP_SECONDS, 2.0 ** min(failures, 10)) * (1 + draw) / 2
+
+
+def bug_delay(last_seconds: float, *, ran_seconds: float) -> float:
+    """Seconds before work that a bug ended begins again (R-063).
+
+    `last_seconds` is what this answered the last time, zero after work without a bug: twice that, up to a minute; but
+    work that ran for longer than a minute begins anew with one second.
+    """
+    if ran_seconds > BUG_CAP_SECONDS:
+        return FLOOR_SECONDS
+    return min(max(2 * last_seconds, FLOOR_SECONDS), BUG_CAP_SECONDS)
 
 
 def _slow_lane(draw: float) -> float:

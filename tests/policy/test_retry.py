@@ -83,3 +83,13 @@ def test_one_lost_answer_does_not_cost_a_token_its_life(remaining: float) -> Non
     assert 5.0 <= patience <= 30.0
     if remaining > 20:
         assert patience <= remaining / 4
+
+
+def test_work_that_a_bug_ended_begins_again_after_a_pause_that_doubles() -> None:
+    """R-063: one second to a minute; what ran for longer than a minute begins anew with one."""
+    pauses, pause = [], 0.0
+    for _ in range(8):
+        pause = retry.bug_delay(pause, ran_seconds=0.1)
+        pauses.append(pause)
+    assert [1, 2, 4, 8, 16, 32, 60, 60] == pauses
+    assert 1 == retry.bug_delay(60.0, ran_seconds=60.1)

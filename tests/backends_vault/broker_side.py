@@ -21,15 +21,19 @@ PATIENCE_SECONDS = 20.0
 
 
 class BrokerSide:
-    """Its table is checked as `check` would; `ahead_seconds` is how far its clock runs before the server's."""
+    """Its table is checked as `check` would; `ahead_seconds` is how far its clock runs before the server's.
 
-    def __init__(self, table: Mapping[str, Any]) -> None:
+    With `stands_still` it is the clock: then it shows what the test gives it, however slow the machine is.
+    """
+
+    def __init__(self, table: Mapping[str, Any], *, stands_still: bool = False) -> None:
         options = msgspec.convert(dict(table), backends.vault.plugin.options)
         assert () == backends.vault.plugin.check(options)
         self.ahead_seconds = 0.0
         self.observer = RecordingObserver()
         context = PluginContext(name="corp", observer=self.observer)
-        self.backend = VaultBackend(options, context, clock=lambda: boot_seconds() + self.ahead_seconds)
+        self._stands_still = stands_still
+        self.backend = VaultBackend(options, context, clock=self._seconds)
 
     def read(self, path: str, field: str = "client_secret") -> str:
         """The value of one field."""
@@ -53,6 +57,9 @@ class BrokerSide:
     @property
     def warnings(self) -> list[str]:
         return [event.message for event in self.observer.of(LifeCycle)]
+
+    def _seconds(self) -> float:
+        return self.ahead_seconds + (0.0 if self._stands_still else boot_seconds())
 
 
 def put_file(path: Path, text: str) -> str:

@@ -140,7 +140,7 @@ def test_options_of_the_program_are_its_own(broker: FakeBroker, home: Path) -> N
         assert "--token x -- --help\n" == run.stdout
 
 
-@pytest.mark.parametrize(("program", "code"), [("no-such-program", 127), ("/etc/hostname", 126), ("/", 126)])
+@pytest.mark.parametrize(("program", "code"), [("no-such-program", 127), ("/etc/passwd", 126), ("/", 126)])
 def test_what_is_no_program_is_told_as_by_a_shell(
     broker: FakeBroker, home: Path, program: str, code: int
 ) -> None:

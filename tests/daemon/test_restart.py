@@ -10,6 +10,7 @@ import random
 import shutil
 import signal
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,8 @@ from tests.waiting import eventually
 SERVED_WITHIN_SECONDS = 2.0
 MOST_STARTS = 6
 """What is promised is how fast it can be: a start in which the machine had other things to do says nothing."""
+CHECKS = 3
+"""On a machine on which nothing is that fast: so many times what `check` takes, and far less than any wait for others."""
 
 
 @pytest.fixture
@@ -56,20 +59,28 @@ def test_restart_during_a_total_outage_serves_the_cached_token(cached: Daemon, s
     server.stop()
     shutil.rmtree(cached.directory / "secrets")
     file = published(cached).stat()
+    limit = max(SERVED_WITHIN_SECONDS, CHECKS * seconds_of_a_check(cached))
     starts, seconds = 1, math.inf
-    while seconds >= SERVED_WITHIN_SECONDS and starts < MOST_STARTS:
+    while seconds >= limit and starts < MOST_STARTS:
         killed(cached)
         after, seconds = served(cached)
         assert lasting(before) == lasting(after)
         starts += 1
         eventually(lambda starts=starts: len(told(cached, "ready")) == starts, what="READY")  # type: ignore[misc]  # bound for this round
-    assert seconds < SERVED_WITHIN_SECONDS
+    assert seconds < limit
     assert cached.ops("/readyz")[0] == 200
     now = published(cached).stat()
     assert (file.st_ino, file.st_mtime_ns) == (now.st_ino, now.st_mtime_ns)
     assert len(cached.lines("mint_succeeded")) == 1
     assert [] == cached.lines("mint_failed")
     assert [] == warnings_of(cached)
+
+
+def seconds_of_a_check(daemon: Daemon) -> float:
+    """Interpreter, configuration and plug-ins, and no more: the pace of this machine now."""
+    began = time.monotonic()
+    run_verb("check", "--config", daemon.config)
+    return time.monotonic() - began
 
 
 def test_restart_with_every_upstream_at_hand_mints_nothing(cached: Daemon, server: Server) -> None:

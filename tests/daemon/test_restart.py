@@ -41,7 +41,7 @@ SERVED_WITHIN_SECONDS = 2.0
 MOST_STARTS = 6
 """What is promised is how fast it can be: a start in which the machine had other things to do says nothing."""
 CHECKS = 3
-"""On a machine on which nothing is that fast: so many times what `check` takes, and far less than any wait for others."""
+"""On a machine on which nothing is that fast: so many times what `check` takes; any wait for others is longer."""
 
 
 @pytest.fixture

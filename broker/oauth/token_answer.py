@@ -102,4 +102,4 @@ def _granted(value: object, requested: tuple[str, ...]) -> tuple[str, ...] | Non
             "this client there, or take it out of `scope`",
             code="invalid_scope",
         )
-    return granted
+    return requested if granted == requested else granted  # one object for the configuration and each token

@@ -13,11 +13,12 @@ import sysconfig
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.daemon_place import DaemonPlace, Issuer, running_issuer
 from tests.bench.figures import Figure, head, line
-from tests.bench.memory import private_kib
+from tests.bench.memory import anonymous_kib, private_kib
 from tests.contract.aws.imitation import ROLE
 from tests.contract.aws.store import Store
 from tests.contract.fault_server import FaultServer, running_fault_server
@@ -41,19 +42,19 @@ def measure(*, tokens: Sequence[int]) -> Iterator[Figure]:
         if Path(sysconfig.get_path("scripts"), "bao").exists():
             for tls, what, bar in ((False, "", 48.0), (True, ", with cache and TLS", 64.0)):
                 with running_openbao(_made(directory / f"bao-{tls}"), tls=tls) as openbao:
-                    mib, _ = _run(_vault_place(directory / f"vault-{tls}", issuer, openbao, cache=tls))
+                    idle = _run(_vault_place(directory / f"vault-{tls}", issuer, openbao, cache=tls))
                 name = f"memory, idle with the vault backend{what}"
-                yield Figure(what=name, value=mib, unit="MiB", bar=bar, aim=40.0)
+                yield Figure(what=name, value=idle.mib, unit="MiB", bar=bar, aim=40.0)
         store = Store()
         store.secrets["secret"] = json.dumps({"client_secret": issuer.client_secret})
         with running_fault_server(store) as aws:
-            mib, _ = _run(_aws_place(directory / "aws", issuer, aws))
-        yield Figure(what="memory, idle with the AWS backend and a role", value=mib, unit="MiB")
-        one, _ = _run(DaemonPlace(directory / "1", issuer))
-        yield Figure(what="memory, idle with the file backend, 1 managed token", value=one, unit="MiB")
+            idle = _run(_aws_place(directory / "aws", issuer, aws))
+        yield Figure(what="memory, idle with the AWS backend and a role", value=idle.mib, unit="MiB")
+        one = _run(DaemonPlace(directory / "1", issuer))
+        yield Figure(what="memory, idle with the file backend, 1 managed token", value=one.mib, unit="MiB")
         for count in tokens:
-            mib, seconds = _run(DaemonPlace(directory / str(count), issuer, tokens=count))
-            each = (mib - one) * 1024 / (count - 1)
+            many = _run(DaemonPlace(directory / str(count), issuer, tokens=count))
+            each = (many.anonymous_kib - one.anonymous_kib) / (count - 1)
             yield Figure(
                 what=f"memory for each managed token, {count} of them",
                 value=each,
@@ -61,14 +62,23 @@ def measure(*, tokens: Sequence[int]) -> Iterator[Figure]:
                 bar=8.0,
                 aim=2.0,
             )
-            yield Figure(what=f"  cold start to {count} published tokens", value=seconds, unit="s")
+            yield Figure(what=f"  cold start to {count} published tokens", value=many.start_seconds, unit="s")
 
 
-def _run(place: DaemonPlace) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class _Idle:
+    """A daemon that has published everything."""
+
+    start_seconds: float
+    mib: float
+    anonymous_kib: float
+
+
+def _run(place: DaemonPlace) -> _Idle:
     with place.running() as (pid, began):
         seconds = place.published() - began
         threading.Event().wait(SETTLE_SECONDS)
-        return private_kib(pid) / 1024, seconds
+        return _Idle(seconds, private_kib(pid) / 1024, anonymous_kib(pid))
 
 
 def _vault_place(directory: Path, issuer: Issuer, openbao: OpenBao, *, cache: bool) -> DaemonPlace:

@@ -17,6 +17,14 @@ def private_kib(pid: int) -> float:
         return _kib(Path(f"/proc/{pid}/status"), "VmRSS")
 
 
+def anonymous_kib(pid: int) -> float:
+    """The part of it that no file backs: all that data adds, whoever else maps the same libraries meanwhile."""
+    try:
+        return _kib(Path(f"/proc/{pid}/smaps_rollup"), "Pss_Anon")
+    except (OSError, AssertionError):
+        return _kib(Path(f"/proc/{pid}/status"), "RssAnon")
+
+
 def _kib(file: Path, name: str) -> float:
     found = re.search(rf"^{name}:\s+(\d+) kB", file.read_text(), re.MULTILINE)
     assert found is not None

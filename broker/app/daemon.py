@@ -23,6 +23,7 @@ from broker.app.readiness import ReadyWatch
 from broker.app.runtime_directory import RuntimeDirectory
 from broker.app.start_obstacle import StartObstacle
 from broker.app.supervision import supervise
+from broker.app.unit import Unit
 from broker.app.watchdog import Watchdog
 from broker.config.load import load
 from broker.config.schema import Config
@@ -183,7 +184,7 @@ class Daemon:
 
     async def _become_ready(self) -> None:
         """READY when every required token is published, at the latest at the deadline; then STATUS follows."""
-        published = StartObstacle(lambda: self._assembly.units).gone
+        published = StartObstacle(lambda: self._assembly.units, _keeps_from_ready).gone
         if await self._ready.until(published, timeout_seconds=self._config.broker.startup_deadline):
             self._tell_ready("every required token is published")
         else:
@@ -226,6 +227,10 @@ class Daemon:
         if changed:
             return f"reloaded; restart required for {', '.join(f'[{name}]' for name in changed)}"
         return "reloaded"
+
+
+def _keeps_from_ready(unit: Unit) -> bool:
+    return unit.table.required and not (unit.published and readiness((unit.token.record(),)).ready)
 
 
 def _rules(config: Config) -> dict[str, AccessRule]:

@@ -22,11 +22,12 @@ from broker.app.beside import SLICE_SECONDS, Beside
 from broker.app.outside import real_outside
 from broker.app.plugin_vocabulary import PluginVocabulary
 from broker.app.readiness import ReadyWatch
+from broker.app.start_obstacle import StartObstacle
 from broker.client.errors import AccessDenied
 from broker.config.load import load
 from broker.config.schema import Config
 from broker.core.store import Store
-from broker.events import Event
+from broker.events import Event, StateChanged
 from broker.infra.locks import AlreadyRunning
 from broker.plugins import Plugins
 from broker.telemetry import logs
@@ -69,26 +70,27 @@ async def _mint(config: Config, plugins: Plugins, *, deadline: float) -> int:
     asyncio.get_running_loop().set_exception_handler(logs.asyncio_exception_handler)
     watch, log = ReadyWatch(), logs.LogObserver()
 
+    refused = set[str]()
+    """The request itself is: nothing that time brings will change that."""
+
     def observe(event: Event) -> None:
         log(event)
         watch(event)
+        if isinstance(event, StateChanged) and event.condition == "misconfigured":
+            refused.add(event.token)
 
     outside = real_outside(plugins=plugins, observer=observe)
     store = Store(outside.clock, observe)
     assembly = Assembly(outside=outside, store=store)
 
-    def hopeless() -> bool:
-        """The request itself is refused: nothing that time brings will change that."""
-        return any(unit.token.condition == "misconfigured" for unit in assembly.units.values())
-
-    def over() -> bool:
-        return hopeless() or all(unit.published and unit.told for unit in assembly.units.values())
+    unfinished = StartObstacle(lambda: assembly.units, lambda unit: not (unit.published and unit.told))
 
     async with asyncio.TaskGroup() as group:
         await assembly.apply(config, group)
-        await watch.until(over, timeout_seconds=max(0.0, deadline - time.monotonic()))
+        left = max(0.0, deadline - time.monotonic())
+        await watch.until(lambda: bool(refused) or unfinished.gone(), timeout_seconds=left)
         missing = [name for name, unit in assembly.units.items() if not unit.published]
-        code = os.EX_OK if not missing else os.EX_UNAVAILABLE if hopeless() else os.EX_TEMPFAIL
+        code = os.EX_OK if not missing else os.EX_UNAVAILABLE if refused else os.EX_TEMPFAIL
         for name in missing:
             record = store.record(name)
             sys.stderr.write(f"token-broker: {name}: {record.condition}: {record.reason}\n")

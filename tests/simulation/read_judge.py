@@ -180,17 +180,13 @@ class ReadJudge:
             self._report(
                 "I6", now, f"{where}: no usable token after {CONVERGE_SECONDS:.0f} s without a fault"
             )
-        elif self._is_overdue(found, now) and not self._is_misled(now):
+        elif self._is_overdue(found, now):
             age = (now - found.asked) / found.life
             self._report(
                 "I6", now, f"{where}: a token at {age:.0%} of its life, and nothing hinders its renewal"
             )
-        elif where == "socket" and record["state"] != "fresh" and not self._is_misled(now):
+        elif where == "socket" and record["state"] != "fresh":
             self._report("I6", now, f"the socket calls a token {record['state']} that is in order")
-
-    def _is_misled(self, now: float) -> bool:
-        """By a backend that answers with the past: then attempts fail with a dead secret, and renewal is late."""
-        return self._excuses.has("stale") or now < self._excuses.stale_ended + CONVERGE_SECONDS
 
     def _is_overdue(self, found: Minted, now: float) -> bool:
         """Past its renewal point; one that was kept over a newer that ends sooner may grow older (R-073)."""

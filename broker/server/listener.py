@@ -25,6 +25,9 @@ Far more than a user has who comes with a thousand: where the queue is full, eve
 WARNING_SECONDS = 60.0
 """No more than one warning about exhaustion in this time."""
 
+_SHORT_TURN_SECONDS = 0.002
+_ACCEPTS_AFTER_A_LONG_TURN = 64  # they take about a millisecond
+
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 Admit = Callable[[socket.socket, Any], None]
@@ -81,6 +84,7 @@ class Listener:
         self._sweeping: asyncio.TimerHandle | None = None
         self._retrying: asyncio.TimerHandle | None = None
         self._warned = -math.inf
+        self._accepted_at = -math.inf
         self._stopped = False
         listening.settimeout(0)
         self._loop.add_reader(listening.fileno(), self._accept)
@@ -164,16 +168,27 @@ class Listener:
             self.wake()
 
     def _accept(self) -> None:
-        # One a turn: the loop calls again while there are more. Asking the kernel in vain cost half the rate.
+        """One a turn while turns are short: to find out that there are no more costs as much as half a connection.
+
+        After a long turn a crowd may be waiting, and behind it somebody who is not part of it.
+        """
+        now = self._loop.time()
+        long_ago, self._accepted_at = now - self._accepted_at > _SHORT_TURN_SECONDS, now
+        for _ in range(_ACCEPTS_AFTER_A_LONG_TURN if long_ago else 1):
+            if not self._accept_one():
+                break
+
+    def _accept_one(self) -> bool:
+        """Whether there may be more."""
         try:
             accepted, address = self._listening.accept()
         except (BlockingIOError, ConnectionAbortedError):
-            return
+            return False
         except OSError as error:
             if error.errno not in _OUT_OF_RESOURCES:
                 raise
             self._pause(error)
-            return
+            return False
         accepted.settimeout(0)
         if accepted.fileno() < client_limit():
             self._take(accepted, address)
@@ -182,6 +197,7 @@ class Listener:
             self._warn_of(
                 f"connections are turned away: {RESERVED} descriptors are left, for mints and files"
             )
+        return True
 
     def _take(self, accepted: socket.socket, address: Any) -> None:
         try:

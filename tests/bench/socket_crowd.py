@@ -24,7 +24,9 @@ from tests.waiting import eventually
 
 RENEWING, WATCHERS, CONNECTIONS = 200, 50, 64
 IDLE_CONNECTIONS = 448  # of the 512 that there may be
-_SHARES = 4  # of a round: what else the machine does moves a p99 threefold, and its median only over many turns
+_SHARES = (
+    4  # of a round: what else the machine does moves a p99 threefold, and its median only over many turns
+)
 _WATCH = b"GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n"
 _GET = b"GET /v1/tokens/bench HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -126,6 +126,22 @@ def test_many_at_once(serve: Serve) -> None:
         assert {200} == {client.receive().status for client in crowd}
 
 
+def test_who_comes_while_the_loop_is_busy(served: Served) -> None:
+    """After a long turn all who have come are let in: nobody waits a turn for each of a crowd. Then one a turn."""
+    with ExitStack() as stack:
+
+        def come(count: int) -> int:
+            for _ in range(count):
+                stack.enter_context(served.client())
+            listener = served.server._listener
+            assert listener is not None
+            listener._accept()
+            return len(listener.connections)
+
+        assert (10, 11) == served.loop.do(lambda: (come(10), come(3)))
+        eventually(lambda: len(connections(served)) == 13, what="all are let in")
+
+
 def test_descriptors_sent_over_are_closed(served: Served) -> None:
     """Descriptors in ancillary data do not reach us (R-141)."""
     with served.client() as client, Path(os.devnull).open() as null:

@@ -79,6 +79,15 @@ def test_a_guest_asks_for_something_else(served: Served) -> None:
         assert 200 == client.ask("/v1/tokens/deploy").status
 
 
+def test_pipelined(served: Served) -> None:
+    """More than a turn's worth of what was asked before, then something else, then a request in two pieces."""
+    with guest(served) as client:
+        client.send(GET * 40 + request("/x") + GET[:20])
+        assert [200] * 40 + [404] == [client.receive().status for _ in range(41)]
+        client.send(GET[20:])
+        assert 200 == client.receive().status
+
+
 def test_half_closed(served: Served) -> None:
     """A guest that has shut its sending side still reads the answer."""
     with guest(served) as client:

@@ -41,6 +41,7 @@ class Excuses:
         self._ended = float("-inf")
         self._credential_until = float("-inf")
         self.machine_ended = float("-inf")
+        self.stale_ended = float("-inf")
 
     def fault(self, record: Record) -> None:
         """A fault begins or ends."""
@@ -53,6 +54,8 @@ class Excuses:
             self._credential_until = now + CREDENTIAL_MEMORY_SECONDS
         if nature == "machine":
             self.machine_ended = now
+        if nature == "stale":
+            self.stale_ended = now
         if fault.since is not None:
             lag = EXCUSING_LAG_SECONDS.get(nature, BACKEND_LAG_SECONDS)
             self._over.append((fault.since, now + lag))

@@ -185,8 +185,15 @@ class ReadJudge:
             self._report(
                 "I6", now, f"{where}: a token at {age:.0%} of its life, and nothing hinders its renewal"
             )
-        elif where == "socket" and record["state"] != "fresh":
+        elif where == "socket" and record["state"] != "fresh" and not self._is_misled(now):
             self._report("I6", now, f"the socket calls a token {record['state']} that is in order")
+
+    def _is_misled(self, now: float) -> bool:
+        """By a backend that answers with the past: after a reload, which forgets what was rejected, a login may fail.
+
+        That is told as a stale state, and never makes a renewal late.
+        """
+        return self._excuses.has("stale") or now < self._excuses.stale_ended + CONVERGE_SECONDS
 
     def _is_overdue(self, found: Minted, now: float) -> bool:
         """Past its renewal point; one that was kept over a newer that ends sooner may grow older (R-073)."""

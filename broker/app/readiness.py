@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from broker.events import Event, HookRan, Published, StateChanged
+from broker.events import ConfigReloaded, Event, HookRan, Published, StateChanged
 
 
 class ReadyWatch:
@@ -19,7 +19,7 @@ class ReadyWatch:
         self._moved = asyncio.Event()
 
     def __call__(self, event: Event, /) -> None:
-        if isinstance(event, HookRan | Published | StateChanged):
+        if isinstance(event, ConfigReloaded | HookRan | Published | StateChanged):
             self._moved.set()
 
     async def until(self, condition: Callable[[], bool], *, timeout_seconds: float | None) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker.dev.authorization_server import DevelopmentAuthorizationServer
+from tests.daemon.restarting import told
 from tests.daemon.running import END_SECONDS, Daemon, local_tables, run_verb, store
 from tests.daemon.service_manager import ServiceManager
 from tests.waiting import eventually
@@ -102,6 +103,23 @@ def test_reload_without_a_change_mints_nothing(
     assert daemon.record() == before
     assert server.ledger.count("token") == 1
     assert daemon.metric("config_reloads_total", outcome="success") == 1.0
+
+
+def test_a_reload_without_the_token_that_the_start_waits_for_makes_ready(
+    daemon: Daemon, server: Server
+) -> None:
+    """R-144: what is required is what the configuration in force requires."""
+    tables = local_tables(server, daemon.directory)
+    missing = "[tokens.missing]" + tables.partition("[tokens.deploy]")[2]
+    missing = missing.replace("tokens.deploy", "tokens.missing").replace("deploy", "missing")
+    daemon.write(tables + missing)
+    daemon.start()
+    daemon.wait_for(state="fresh")
+    daemon.wait_for(name="missing", condition="secret_missing")
+    assert not told(daemon, "ready")
+    daemon.write(tables)
+    daemon.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]  # it was started above
+    eventually(lambda: told(daemon, "ready"), what="READY")
 
 
 def test_reload_of_a_broken_file_keeps_the_old_one(

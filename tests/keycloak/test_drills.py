@@ -37,8 +37,8 @@ SUSPENDED_SECONDS: Final = 45.0
 OUTAGE_LIFE_SECONDS: Final = 120
 NEAR_SECONDS: Final = 8.0
 """Before a renewal: enough to regenerate the secret on a busy machine."""
-AT_ONCE_SECONDS: Final = 9.0
-"""On a busy machine; the daemon's next probe is not due for ten and more."""
+ENABLED_AGAIN_SECONDS: Final = 1.0
+"""No question that is asked later than this may find the token inactive; how long an answer takes is the machine's."""
 
 
 @dataclass(kw_only=True)
@@ -130,7 +130,7 @@ def test_suspended_client_keeps_its_token_and_gets_it_back(played: Played) -> No
     assert outcome.failed
     assert 1 <= outcome.refused_logins <= 4
     assert outcome.refused_logins == outcome.refused_logins_told
-    assert outcome.seconds["from enabling to an active token"] <= AT_ONCE_SECONDS
+    assert outcome.seconds["from enabling to the last question that found it inactive"] <= ENABLED_AGAIN_SECONDS
 
 
 def test_programs_do_not_notice_an_outage(played: Played) -> None:
@@ -191,8 +191,19 @@ def suspension(place: Place) -> Outcome:
         assert token == (daemon.directory / "run" / "tokens" / "deploy").read_text()
         client.enable()
         enabled = time.monotonic()
-        eventually(lambda: place.keycloak.introspect(token)["active"], what="the same token is active again")
-        outcome.seconds["from enabling to an active token"] = time.monotonic() - enabled
+        found_inactive = [enabled]
+
+        def is_active() -> bool:
+            asked = time.monotonic()
+            active: bool = place.keycloak.introspect(token)["active"]
+            if not active:
+                found_inactive.append(asked)
+            return active
+
+        eventually(is_active, what="the same token is active again")
+        outcome.seconds["from enabling to the last question that found it inactive"] = (
+            found_inactive[-1] - enabled
+        )
         assert token == served(daemon)
         # The next probe, a minute after the refusal: no restart, no help.
         daemon.wait_for(condition="ok", state="fresh", revision=2, timeout=90)

@@ -60,15 +60,22 @@ class UnixConnection(Connection):
             self.data_received(received)
 
     def data_received(self, data: bytes) -> None:
-        position = self._answered(data) if self.open else 0
-        if position < len(data):
-            self.receive(data[position:])
+        if not self.open:
+            self.receive(data)
+            return
+        answer = self._find(data)
+        if answer is not None and (answer is self._granted or self._may_have(answer)):
+            answer.served += 1
+            self.active = True
+            self._send(answer.content)
+        else:
+            self._receive_several(data)
 
-    def _answered(self, data: bytes) -> int:
-        """Answer what needs no thinking, as far as this is one connection's turn; where the rest begins."""
+    def _receive_several(self, data: bytes) -> None:
+        """Answer those that need no thinking, as far as this is one connection's turn."""
         contents: list[bytes] = []
         position = 0
-        while position < len(data) and len(contents) < _ANSWERS_PER_TURN:
+        while len(contents) < _ANSWERS_PER_TURN:
             end = data.find(HEAD_END, position) + len(HEAD_END)
             answer = self._find(data[position:end])
             if answer is None or not (answer is self._granted or self._may_have(answer)):
@@ -79,7 +86,8 @@ class UnixConnection(Connection):
         if contents:
             self.active = True
             self._send(b"".join(contents))
-        return position
+        if position < len(data):
+            self.receive(data[position:])
 
     def _may_have(self, answer: QuickAnswer) -> bool:
         if not self._routes.allows(self.peer, answer.name):

@@ -37,15 +37,23 @@ def guests(served: Served) -> int:
     return served.loop.do(lambda: sum(isinstance(held, Guest) for held in listener.connections))
 
 
-def test_a_guest_stays_one(served: Served) -> None:
-    """However often it asks the same; each answer is counted, and it is gone when it hangs up."""
+def test_a_guest_that_stays(served: Served) -> None:
+    """Who asks a few times remains a guest, who goes on asking moves on; each answer is counted."""
     with guest(served) as client:
-        assert {200} == {client.ask("/v1/tokens/deploy").status for _ in range(50)}
+        assert {200} == {client.ask("/v1/tokens/deploy").status for _ in range(5)}
         assert 1 == guests(served)
-    eventually(lambda: guests(served) == 0, what="it is gone")
+        assert {200} == {client.ask("/v1/tokens/deploy").status for _ in range(50)}
+        assert 0 == guests(served)
     served.loop.do(served.server.flush)
     told = [event for event in served.observed.events if isinstance(event, SocketServed)]
-    assert 52 == sum(event.count for event in told if (event.route, event.code) == ("get", 200))
+    assert 57 == sum(event.count for event in told if (event.route, event.code) == ("get", 200))
+
+
+def test_a_guest_that_leaves(served: Served) -> None:
+    """Nothing of it is kept."""
+    with guest(served):
+        assert 1 == guests(served)
+    eventually(lambda: guests(served) == 0, what="it is gone")
 
 
 def test_a_guest_gets_the_token_as_it_is_now(served: Served) -> None:

@@ -130,7 +130,9 @@ def test_suspended_client_keeps_its_token_and_gets_it_back(played: Played) -> No
     assert outcome.failed
     assert 1 <= outcome.refused_logins <= 4
     assert outcome.refused_logins == outcome.refused_logins_told
-    assert outcome.seconds["from enabling to the last question that found it inactive"] <= ENABLED_AGAIN_SECONDS
+    assert (
+        outcome.seconds["from enabling to the last question that found it inactive"] <= ENABLED_AGAIN_SECONDS
+    )
 
 
 def test_programs_do_not_notice_an_outage(played: Played) -> None:

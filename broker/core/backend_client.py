@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar, cast
 
 from broker.api import Capability
@@ -53,6 +54,8 @@ class BackendClient:
         self._clock = clock
         self._backend: SecretBackend | None = None
         self._building = asyncio.Lock()
+        self._failed_builds = 0
+        self._build_failure: Exception | None = None
         self._lagged_at = float("-inf")
         self._batches = BatchedReads(one=self._read_one, many=self._read_many)
 
@@ -116,24 +119,43 @@ class BackendClient:
         return outcome
 
     async def _call(self, operation: Callable[[SecretBackend], T]) -> T | SecretBackendError:
+        backend = self._backend
         try:
-            async with self._building:
-                if self._backend is None:
-                    self._backend = await self._runner.run(
-                        self._build, deadline_seconds=ABANDON_AFTER_SECONDS
-                    )
-                backend = self._backend
-            return await self._runner.run(lambda: operation(backend), deadline_seconds=ABANDON_AFTER_SECONDS)
+            if backend is None:
+                backend = await self._built()
+            return await self._runner.run(partial(operation, backend), deadline_seconds=ABANDON_AFTER_SECONDS)
         except SecretBackendError as error:
             if error.code == "plugin_bug":
-                self._backend = None
+                self._spoiled(backend)
             return error
         except TimeoutError:
-            self._backend = None
+            self._spoiled(backend)
             return SecretBackendUnavailable(
                 f"secret backend {self.name}: no answer within {ABANDON_AFTER_SECONDS:.0f} s; the call was abandoned",
                 code="timeout",
             )
+
+    def _spoiled(self, backend: SecretBackend | None) -> None:
+        """The next call builds another; unless that has happened already."""
+        if self._backend is backend:
+            self._backend = None
+
+    async def _built(self) -> SecretBackend:
+        """Who waits for a build shares its failure: one that hangs must not hang for each of them in turn."""
+        failed_before = self._failed_builds
+        async with self._building:
+            if self._backend is None:
+                if self._build_failure is not None and self._failed_builds > failed_before:
+                    raise self._build_failure.with_traceback(None)
+                try:
+                    self._backend = await self._runner.run(
+                        self._build, deadline_seconds=ABANDON_AFTER_SECONDS
+                    )
+                except (SecretBackendError, TimeoutError) as error:
+                    self._failed_builds += 1
+                    self._build_failure = error
+                    raise
+            return self._backend
 
     def _tell(self, started: float, outcome: object) -> None:
         failure = outcome if isinstance(outcome, SecretBackendError) else None

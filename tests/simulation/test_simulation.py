@@ -57,6 +57,13 @@ def test_long_seeds_that_once_failed(scripts: str, seed: int) -> None:
     assert [] == list(map(str, result.violations))
 
 
+@pytest.mark.parametrize("seed", [2, 3])
+def test_seeds_of_many_tokens_that_once_failed(seed: int) -> None:
+    """F-49: a backend that could not be built in time was waited for by each of its tokens in turn."""
+    result = simulate(seed, days=0.35, tokens=6, scripts=["F-49b"], lifetimes=(3600, 900))
+    assert [] == list(map(str, result.violations))
+
+
 def test_seed_is_a_trace() -> None:
     """The same seed is the same history, so that a failing one can be replayed."""
     first, second = (simulate(7, days=0.2, tokens=2, scripts=["F-05", "F-16"]).history for _ in range(2))

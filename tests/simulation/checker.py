@@ -79,7 +79,7 @@ class Checker:
         for name, excuses in self._excuses.items():
             excuses.started(record["boot"])
             self._reads[name].started(record)
-            self._requests[name].started()
+            self._requests[name].started(record)
 
     def _stop(self, record: Record) -> None:
         if record["seconds"] > STOP_SECONDS:

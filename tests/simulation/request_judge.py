@@ -61,11 +61,12 @@ class RequestJudge:
         """At which part of the life renewals came that nothing but time caused."""
         self._awaited: tuple[float, str] | None = None
 
-    def started(self) -> None:
-        """Another process knows nothing of what this one asked."""
+    def started(self, record: Record) -> None:
+        """Another process knows nothing of what this one asked, and of its tokens what it adopts."""
         self._last = None
         self._rejected_in_a_row = 0
-        self._best_end = 0.0
+        if not record["adopts"]:
+            self._best_end = 0.0
         self._awaited = None
 
     def reloaded(self, *, identity_changed: bool) -> None:

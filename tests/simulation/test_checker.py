@@ -189,6 +189,14 @@ def test_each_broken_promise_is_named(broken: str, history: list[Record]) -> Non
         [at(400, "wish", token="t", what="renew"), *mint(401, 2)],  # asked for
         [at(400, "reload", changed=("t",)), *mint(401, 2)],  # another identity
         [*mint(500, 2, life=20), socket(503, "token-1", expires_in=1), ask(511, 3)],  # kept, asked again soon
+        # The same where the one that is kept was adopted by another process.
+        [
+            stop(480),
+            start(481, adopts=True),
+            *mint(500, 2, life=200),
+            socket(503, "token-1", expires_in=1),
+            ask(549, 3),
+        ],
         [*fault(300, 301, "machine"), socket(301.5, None)],  # the process has not run yet
     ],
 )

@@ -51,6 +51,8 @@ class Checker:
         self._at_once: dict[str, set[int]] = {}
         self._paused_until: dict[str, float] = {}
         self._failures: dict[str, deque[float]] = {}
+        self._tokens_of: dict[str, set[str]] = {}
+        """Of each authorization server; they share its metadata."""
         removed = set(removed_on_expiry)
         self._excuses = {name: Excuses() for name in names}
         self._reads: dict[str, ReadJudge] = {}
@@ -114,6 +116,10 @@ class Checker:
         if now < self._paused_until.get(server, 0.0) - 1e-6:
             left = self._paused_until[server] - now
             self._report("R-055", server, now, f"a request {left:.1f} s before the end of a pause")
+        tokens = self._tokens_of.setdefault(server, set())
+        tokens.add(record["token"])
+        for name in tokens:
+            self._excuses[name].has_metadata = True
         self._requests[record["token"]].ask(record)
 
     def _answer(self, record: Record) -> None:

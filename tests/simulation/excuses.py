@@ -2,7 +2,8 @@
 
 Owns: which kinds of fault excuse a missing renewal, and for how long after their end. Refuses to know: what is read or
 asked. A secret backend that is away excuses nothing by itself, since the last good secret serves; it does when the
-process that knew it has ended, or when the secret changed meanwhile.
+process that knew it has ended, or when the secret changed meanwhile. Nor do metadata that nobody may use, since the
+last good ones serve; they do in a process that never had any, because it took its tokens over and asked for none.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Excuses:
         self._active: dict[int, _Fault] = {}
         self._over: list[tuple[float, float]] = []
         self._ended = float("-inf")
+        self.has_metadata = False
+        """Whether this process has asked the token endpoint, for this token or another one of its server."""
         self._credential_until = float("-inf")
         self.machine_ended = float("-inf")
         self.stale_ended = float("-inf")
@@ -62,8 +65,9 @@ class Excuses:
             self._ended = now
 
     def started(self, now: float) -> None:
-        """A process began that knows no secret yet."""
-        self._backends_excuse(now)
+        """A process began that knows no secret and no metadata yet."""
+        self.has_metadata = False
+        self._excuse_from(now, "backend", "metadata")
         self._ended = max(self._ended, now)
 
     def calm_for(self, now: float) -> float:
@@ -90,11 +94,13 @@ class Excuses:
         since: float | None = now if nature in EXCUSING_LAG_SECONDS else None
         if nature == "backend" and (self.has("credential") or now < self._credential_until):
             since = now
+        if nature == "metadata" and not self.has_metadata:
+            since = now
         if nature == "credential":
-            self._backends_excuse(now)
+            self._excuse_from(now, "backend")
         self._active[number] = _Fault(nature, since)
 
-    def _backends_excuse(self, now: float) -> None:
+    def _excuse_from(self, now: float, *natures: str) -> None:
         for fault in self._active.values():
-            if fault.nature == "backend" and fault.since is None:
+            if fault.nature in natures and fault.since is None:
                 fault.since = now

@@ -91,7 +91,9 @@ class RequestJudge:
         self._undisturbed = False
         self._secrets.append(record["boot"])
         self._awaited = None
-        calm = not self._excuses.has("network", "pause", "backend", "stale", "machine", "restart", "caching")
+        calm = not self._excuses.has(
+            "network", "pause", "backend", "metadata", "stale", "machine", "restart", "caching"
+        )
         if (
             record["at"] == "store"
             and record["agrees"]

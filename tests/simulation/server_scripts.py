@@ -206,10 +206,10 @@ def poisoned_metadata(server: SimulatedServer, rng: random.Random) -> None:
 
 
 async def metadata_moves(stage: Stage, rng: random.Random) -> None:
-    """F-12: the last good metadata goes on being used, so nothing is excused unless a process starts without any."""
+    """F-12: the last good metadata goes on being used, so nothing is excused but in a process that has none."""
     server = rng.choice(stage.world.servers)
     good = server.metadata_issuer, server.metadata_endpoint
-    with stage.world.fault("F-12", "backend", stage.world.of_server(server)):
+    with stage.world.fault("F-12", "metadata", stage.world.of_server(server)):
         poisoned_metadata(server, rng)
         await asyncio.sleep(rng.uniform(0.1, 1.0) * 86_400)
         server.metadata_issuer, server.metadata_endpoint = good

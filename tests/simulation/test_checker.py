@@ -225,6 +225,18 @@ def test_backend_alone_is_no_excuse() -> None:
     assert set() == judged(start(0), mint(1, 1), away, stop(450), start(451), socket(1500, None))
 
 
+def test_metadata_excuse_only_a_process_that_has_none() -> None:
+    """F-12: the last good ones serve; a process that took its tokens over may not have asked for any yet."""
+    unusable = fault(460, 2500, "metadata")
+    taken_over = stop(450), start(451, adopts=True)
+    found = socket(500, "token-1", expires_in=496), socket(1500, None)
+    assert "R-065" in judged(start(0), mint(1, 1), unusable, found)
+    assert set() == judged(start(0), mint(1, 1), taken_over, unusable, found)
+    assert set() == judged(start(0), mint(1, 1), unusable, stop(470), start(471, adopts=True), found)
+    other = [*mint(2, 2, token="u"), *mint(455, 3, token="u")]  # of the same server
+    assert "R-065" in judged(start(0), mint(1, 1), other, taken_over, unusable, found)
+
+
 def test_jitter_that_collapses_is_found() -> None:
     """R-064: thirty renewals at the early end of their range were not drawn once each."""
     early = [record for number in range(30) for record in mint(1 + 801.0 * number, number, life=2000)]

@@ -49,6 +49,10 @@ def test_seeds_that_once_failed(script: str, seed: int) -> None:
             "F-11,R-012",
             185,
         ),  # a reload to another identity kept the old token, since the new one ended sooner
+        (
+            "F-12,F-48",
+            10345,
+        ),  # metadata went bad a minute after a restart, before that process had asked for any
     ],
 )
 def test_long_seeds_that_once_failed(scripts: str, seed: int) -> None:

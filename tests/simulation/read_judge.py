@@ -18,6 +18,8 @@ KEPT_SECONDS = 300.0
 """How long a server is left alone that gave a token which lives no longer than the one there was."""
 LONGEST_OUTAGE_FRACTION = 0.38
 """What an outage may take of a lifetime, whenever it begins, without a token expiring (R-065)."""
+WHOLLY_DISTURBED_FRACTION = 0.95
+"""The same part of what an ordinary life has left after its latest renewal point."""
 BETWEEN_READS_SECONDS = 61.0
 
 
@@ -164,11 +166,23 @@ class ReadJudge:
         if best is None or now < best.ends or self._mourned == best.value:
             return
         self._mourned = best.value
+        if self._is_kept_to_its_end(best):
+            return
         excused = self._excuses.seconds_within(best.asked, best.ends)
         if excused < LONGEST_OUTAGE_FRACTION * best.life - 60.0:
             self._report(
                 "R-065", now, f"expired, though only {excused:.0f} s of {best.life:.0f} s were disturbed"
             )
+
+    def _is_kept_to_its_end(self, best: Minted) -> bool:
+        """Kept for want of a longer life (R-073), and hardly anything could be asked for in the rest of its own."""
+        newest = self._newest
+        if newest is None or not _is_kept_over(best, newest):
+            return False
+        left = best.ends - newest.asked
+        asked_again = newest.asked + min(KEPT_SECONDS, left / 4)
+        excused = self._excuses.seconds_within(asked_again, best.ends)
+        return excused > WHOLLY_DISTURBED_FRACTION * (best.ends - asked_again)
 
     def _recovered(self, record: Record) -> None:
         """I6: sixteen minutes after the last disturbance a token is there, and fresh."""
@@ -200,6 +214,11 @@ class ReadJudge:
         newest = self._newest
         if newest is not None and now < newest.given + SETTLE_SECONDS:
             return False
-        if newest is not None and newest.value != found.value and newest.ends < found.ends:
+        if newest is not None and _is_kept_over(found, newest):
             return now - newest.asked > KEPT_SECONDS + OVERDUE_SECONDS
         return now - found.asked > LATEST_FRACTION * found.life + OVERDUE_SECONDS
+
+
+def _is_kept_over(token: Minted, newest: Minted) -> bool:
+    """Whether the newest token is another one that ends sooner, and therefore did not replace this one (R-073)."""
+    return newest.value != token.value and newest.ends < token.ends

@@ -237,6 +237,18 @@ def test_metadata_excuse_only_a_process_that_has_none() -> None:
     assert "R-065" in judged(start(0), mint(1, 1), other, taken_over, unusable, found)
 
 
+def test_token_kept_for_want_of_a_longer_one_may_end_with_a_shorter_outage() -> None:
+    """R-073: late in its life less than R-065 allows is left of it; all the same it is not left to expire."""
+    kept = [
+        *(look(boot, "token-1") for look in (file, socket) for boot in (3, 700)),
+        *(record for number in (2, 3, 4) for record in mint(300 + 100 * number, number, life=200)),
+    ]
+    expired = socket(1050, None), file(1050, "token-1")
+    assert set() == judged(start(0), mint(1, 1), kept, fault(720, 1100), expired)
+    assert {"R-065"} == judged(start(0), mint(1, 1), kept, fault(720, 800), expired)
+    assert {"R-065"} == judged(start(0), mint(1, 1), kept[:4], fault(720, 1100), expired)
+
+
 def test_jitter_that_collapses_is_found() -> None:
     """R-064: thirty renewals at the early end of their range were not drawn once each."""
     early = [record for number in range(30) for record in mint(1 + 801.0 * number, number, life=2000)]

@@ -53,6 +53,10 @@ def test_seeds_that_once_failed(script: str, seed: int) -> None:
             "F-12,F-48",
             10345,
         ),  # metadata went bad a minute after a restart, before that process had asked for any
+        (
+            "F-11,F-17,F-43",
+            10370,
+        ),  # a token kept for want of a longer one was late in its life when the machine was suspended until its end
     ],
 )
 def test_long_seeds_that_once_failed(scripts: str, seed: int) -> None:

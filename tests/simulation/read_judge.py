@@ -214,9 +214,10 @@ class ReadJudge:
         newest = self._newest
         if newest is not None and now < newest.given + SETTLE_SECONDS:
             return False
+        due = found.asked + LATEST_FRACTION * found.life
         if newest is not None and _is_kept_over(found, newest):
-            return now - newest.asked > KEPT_SECONDS + OVERDUE_SECONDS
-        return now - found.asked > LATEST_FRACTION * found.life + OVERDUE_SECONDS
+            due = max(due, newest.asked + KEPT_SECONDS)
+        return now > due + OVERDUE_SECONDS
 
 
 def _is_kept_over(token: Minted, newest: Minted) -> bool:

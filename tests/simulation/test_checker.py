@@ -249,6 +249,15 @@ def test_token_kept_for_want_of_a_longer_one_may_end_with_a_shorter_outage() -> 
     assert {"R-065"} == judged(start(0), mint(1, 1), kept[:4], fault(720, 1100), expired)
 
 
+def test_token_kept_early_in_its_life_is_not_overdue() -> None:
+    """R-073: somebody wished for another, which ended sooner; the renewal point stays where it was."""
+    wished = at(1500, "wish", token="t", what="renew"), *mint(1500.2, 2, life=120)
+    looks = [look(3, "token-1") for look in (file, socket)]
+    history = start(0), *mint(1, 1, life=10_000), *looks, *wished
+    assert set() == judged(*history, file(2000, "token-1"))
+    assert {"I6"} == judged(*history, file(6100, "token-1"))
+
+
 def test_jitter_that_collapses_is_found() -> None:
     """R-064: thirty renewals at the early end of their range were not drawn once each."""
     early = [record for number in range(30) for record in mint(1 + 801.0 * number, number, life=2000)]

@@ -74,12 +74,14 @@ class ReadJudge:
         self._shorter_allowed = {"file", "socket"}
 
     def minted(self, token: Minted) -> None:
-        """The broker was given a token."""
-        known = self._minted.get(token.value)
-        if known is not None and known.ends > token.ends:
-            token = known
-        self._minted[token.value] = self._newest = token
-        best = self._best
+        """The broker was given a token, perhaps the same again, whose life its server may have rounded down meanwhile.
+
+        A process that knows the longer life keeps it (R-043). To one that has forgotten the token it is a new one.
+        """
+        known, best = self._minted.get(token.value), self._best
+        self._minted[token.value] = self._newest = _longer(token, known)
+        if not self._unknown_to_process:
+            token = _longer(token, best)
         if (
             best is None
             or self._unknown_to_process
@@ -114,6 +116,11 @@ class ReadJudge:
         self._explained(now)
         self._recovered(record)
 
+    def _as_told(self, token: Minted) -> Minted:
+        """With the life that this process was told of; an earlier one may have been told of a longer."""
+        best = self._best
+        return best if best is not None and best.value == token.value else token
+
     def _expected(self, now: float, where: str) -> Minted | None:
         """The token that a reader can expect now."""
         best = self._best
@@ -132,7 +139,7 @@ class ReadJudge:
             )
         shown = self._shown.get(where)
         if where == "file" and shown is not None:
-            if not (self._removed_on_expiry and now >= shown.ends - 1e-3):
+            if not (self._removed_on_expiry and now >= self._as_told(shown).ends - 1e-3):
                 self._report("I2", now, "the file is gone")
             del self._shown[where]
 
@@ -190,6 +197,8 @@ class ReadJudge:
         if self._excuses.calm_for(now) < CONVERGE_SECONDS:
             return
         found = None if value is None else self._minted.get(value)
+        if found is not None:
+            found = self._as_told(found)
         if found is None or now >= found.ends + 1e-3:
             self._report(
                 "I6", now, f"{where}: no usable token after {CONVERGE_SECONDS:.0f} s without a fault"
@@ -223,3 +232,10 @@ class ReadJudge:
 def _is_kept_over(token: Minted, newest: Minted) -> bool:
     """Whether the newest token is another one that ends sooner, and therefore did not replace this one (R-073)."""
     return newest.value != token.value and newest.ends < token.ends
+
+
+def _longer(token: Minted, known: Minted | None) -> Minted:
+    """The token, or what is known of it, if that is the same token with a longer life."""
+    if known is not None and known.value == token.value and known.ends > token.ends:
+        return known
+    return token

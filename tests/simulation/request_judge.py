@@ -62,10 +62,13 @@ class RequestJudge:
         self._awaited: tuple[float, str] | None = None
 
     def started(self, record: Record) -> None:
-        """Another process knows nothing of what this one asked, and of its tokens what it adopts."""
+        """Another process knows nothing of what this one asked; what it was given may have been kept for it.
+
+        A cache that was spoilt may hold an older authentic copy, of the very token that a server hands out again.
+        """
         self._last = None
         self._rejected_in_a_row = 0
-        if not record["adopts"]:
+        if record["adopts"] is False:
             self._best_end = 0.0
         self._awaited = None
 

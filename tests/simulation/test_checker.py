@@ -45,6 +45,16 @@ def fails(boot: float, number: int, outcome: str = "failed", *, secret: str = FI
     return [ask(boot, number, secret=secret), answer(boot + 0.05, number, outcome)]
 
 
+def again(boot: float, number: int, *, life: int) -> list[Record]:
+    """A request that is answered with the first token, and what is left of it."""
+    return [ask(boot, number), answer(boot + 0.05, number, "token", value="token-1", expires_in=life)]
+
+
+def forgets_and_is_given_the_same_again() -> list[Record]:
+    """F-51, F-60: a process whose cache was spoilt is given the token of the one before, rounded down by 2 s."""
+    return [*fault(50, 5000, "caching"), stop(200), start(200.5, adopts=None), *again(201, 2, life=798)]
+
+
 def socket(boot: float, value: str | None, *, state: str = "fresh", expires_in: float = 0.0) -> Record:
     """What a reader of the socket finds."""
     return at(boot, "read", token="t", where="socket", value=value, state=state, expires_in=expires_in)
@@ -61,7 +71,7 @@ def fault(begin: float, end: float, nature: str = "network") -> tuple[Record, Re
     return at(begin, "fault", phase="begin", **members), at(end, "fault", phase="end", **members)
 
 
-def start(boot: float, *, adopts: bool = False) -> Record:
+def start(boot: float, *, adopts: bool | None = False) -> Record:
     """A process begins."""
     return at(boot, "start", adopts=adopts)
 
@@ -198,6 +208,18 @@ def test_each_broken_promise_is_named(broken: str, history: list[Record]) -> Non
             ask(549, 3),
         ],
         [*fault(300, 301, "machine"), socket(301.5, None)],  # the process has not run yet
+        [
+            *forgets_and_is_given_the_same_again(),
+            socket(201.05, None),  # at the instant of the answer
+            socket(300, "token-1", expires_in=694),
+            socket(994.5, None),  # which is when that life is over, and the one of the first answer is not
+        ],
+        [
+            *fault(50, 5000, "caching"),
+            *[stop(100), start(101, adopts=None)],  # an older copy was authentic, and is kept
+            *again(450, 2, life=550),
+            *again(460, 3, life=540),
+        ],
     ],
 )
 def test_what_may_happen_is_accepted(history: list[Record]) -> None:

@@ -57,6 +57,7 @@ def test_seeds_that_once_failed(script: str, seed: int) -> None:
             "F-11,F-17,F-43",
             10370,
         ),  # a token kept for want of a longer one was late in its life when the machine was suspended until its end
+        ("F-51,F-60", 10194),  # the same token again was expected of a process that had forgotten it
     ],
 )
 def test_long_seeds_that_once_failed(scripts: str, seed: int) -> None:

@@ -54,8 +54,8 @@ class BackendClient:
         self._clock = clock
         self._backend: SecretBackend | None = None
         self._building = asyncio.Lock()
-        self._failed_builds = 0
         self._build_failure: Exception | None = None
+        """Of the last build, if it failed."""
         self._lagged_at = float("-inf")
         self._batches = BatchedReads(one=self._read_one, many=self._read_many)
 
@@ -142,19 +142,19 @@ class BackendClient:
 
     async def _built(self) -> SecretBackend:
         """Who waits for a build shares its failure: one that hangs must not hang for each of them in turn."""
-        failed_before = self._failed_builds
+        known = self._build_failure
         async with self._building:
             if self._backend is None:
-                if self._build_failure is not None and self._failed_builds > failed_before:
+                if self._build_failure is not None and self._build_failure is not known:
                     raise self._build_failure.with_traceback(None)
                 try:
                     self._backend = await self._runner.run(
                         self._build, deadline_seconds=ABANDON_AFTER_SECONDS
                     )
                 except (SecretBackendError, TimeoutError) as error:
-                    self._failed_builds += 1
                     self._build_failure = error
                     raise
+                self._build_failure = None
             return self._backend
 
     def _tell(self, started: float, outcome: object) -> None:

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
 
 from broker.core.backend_client import ABANDON_AFTER_SECONDS, BackendClient
 from broker.errors import SecretBackendError
 from broker.testing.clock import LoopClock
 from broker.testing.memory_backend import MemorySecretBackend
 from broker.testing.observer import RecordingObserver
+from tests.core.world import SlowRunner
 from tests.virtual_time import run_virtually
 
-T = TypeVar("T")
-
-
-class HangingRunner:
-    """Implements BlockingRunner; the first `hangs` calls last for ever."""
-
-    def __init__(self, *, hangs: int) -> None:
-        self.hangs = hangs
-
-    async def run(self, call: Callable[[], T], *, deadline_seconds: float) -> T:
-        if self.hangs:
-            self.hangs -= 1
-            await asyncio.sleep(deadline_seconds)
-            raise TimeoutError
-        await asyncio.sleep(0.5)
-        return call()
-
-    def close(self) -> None:
-        return
+ANSWER_SECONDS = 0.5
+HANGS_SECONDS = 3600.0
 
 
 class Place:
     """A client, what it built, and the clock."""
 
-    def __init__(self, *, hangs: int) -> None:
+    def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.built: list[MemorySecretBackend] = []
-        self.runner = HangingRunner(hangs=hangs)
+        self.runner = SlowRunner(ANSWER_SECONDS)
         self.client = BackendClient(
             name="corp",
             plugin="memory",
@@ -71,11 +53,13 @@ def test_build_that_hangs_is_waited_for_once() -> None:
     """F-49, R-062: all who waited hear of it at the same moment; who comes later has a build of its own."""
 
     async def scenario() -> None:
-        place = Place(hangs=1)
+        place = Place()
+        place.runner.seconds = HANGS_SECONDS
         began = place.loop.time()
         outcomes = await asyncio.gather(*(place.outcome(after=number) for number in range(10)))
         assert ["timeout"] * 10 == outcomes
         assert ABANDON_AFTER_SECONDS == place.loop.time() - began
+        place.runner.seconds = ANSWER_SECONDS
         assert "ok" == await place.outcome()
 
     run_virtually(scenario)
@@ -85,7 +69,7 @@ def test_those_who_come_together_share_one_build() -> None:
     """Each of them then makes its own call."""
 
     async def scenario() -> None:
-        place = Place(hangs=0)
+        place = Place()
         assert ["ok"] * 10 == await asyncio.gather(*(place.outcome() for _ in range(10)))
         assert [10] == [len(backend.reads) for backend in place.built]
 
@@ -96,9 +80,10 @@ def test_abandoned_call_spoils_only_the_backend_that_it_was_made_on() -> None:
     """A session that somebody may still be using is not shared; one that was built since stays."""
 
     async def scenario() -> None:
-        place = Place(hangs=0)
+        place = Place()
         assert "ok" == await place.outcome()
-        place.runner.hangs = 2
+        place.runner.seconds = HANGS_SECONDS
+        place.loop.call_later(ABANDON_AFTER_SECONDS, setattr, place.runner, "seconds", ANSWER_SECONDS)
         outcomes = await asyncio.gather(
             place.outcome(), place.outcome(after=6), place.outcome(after=ABANDON_AFTER_SECONDS + 1)
         )

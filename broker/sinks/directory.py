@@ -66,6 +66,11 @@ def opened(path: str, *, create: bool) -> Iterator[int]:
         os.close(here)
 
 
+def parts(path: str) -> tuple[str, str]:
+    """The directory and the name of a file."""
+    return os.path.split(os.path.normpath(path))
+
+
 def described(path: str) -> str:
     """`path`, or the nearest directory above it that can be seen, with owner and mode: for messages."""
     try:

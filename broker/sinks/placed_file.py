@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from broker.api import LifeCycle, Observer, SinkError
-from broker.sinks.directory import described, opened
+from broker.sinks.directory import described, opened, parts
 from broker.sinks.replacement import Access, keep_if_equal, make_durable, replace
 from broker.sinks.surroundings import Surroundings
 
@@ -86,11 +86,11 @@ class PlacedFile:
     # Worked out at each use: kept, they would be a tenth of what a managed token at rest takes.
     @property
     def _directory(self) -> str:
-        return os.path.split(os.path.normpath(self._path))[0]
+        return parts(self._path)[0]
 
     @property
     def _name(self) -> str:
-        return os.path.split(os.path.normpath(self._path))[1]
+        return parts(self._path)[1]
 
     def _access(self) -> Access:
         group = self._group

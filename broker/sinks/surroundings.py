@@ -5,13 +5,13 @@ Owns: when to look, and what was said already. Refuses to know: publications, an
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from typing import Final
 
 from broker.api import LifeCycle, Observer
 from broker.sinks import mounts
+from broker.sinks.directory import parts
 from broker.sinks.leftovers import Leftovers
 
 LOW_BYTES: Final = 64 * 1024
@@ -43,7 +43,7 @@ class Surroundings:
             if self._unclean_since is not None:
                 since, self._unclean_since = self._unclean_since, None
                 self._look_at_kind(descriptor)
-                _leftovers.remove(descriptor, os.path.split(os.path.normpath(self._path))[1], since=since)
+                _leftovers.remove(descriptor, parts(self._path)[1], since=since)
             self._look_at_room(descriptor)
 
     def disturbed(self) -> None:
@@ -52,7 +52,7 @@ class Surroundings:
 
     @property
     def _directory(self) -> str:
-        return os.path.split(os.path.normpath(self._path))[0]
+        return parts(self._path)[0]
 
     def _look_at_kind(self, descriptor: int) -> None:
         kind = mounts.file_system(descriptor)

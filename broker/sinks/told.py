@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Final
 
 from broker.api import SinkError
-from broker.sinks.directory import opened
+from broker.sinks.directory import opened, parts
 from broker.sinks.replacement import Access, replace
 
 _PREFIX: Final = ".token-broker-told."
@@ -28,7 +28,7 @@ class Told:
     """Of the token file at `path`."""
 
     def __init__(self, path: str) -> None:
-        self._directory, name = os.path.split(os.path.normpath(path))
+        self._directory, name = parts(path)
         self._name = _PREFIX + _digest(name.encode()).decode()
 
     def expect(self, directory: int) -> None:
